@@ -1,0 +1,132 @@
+import type { CommitId } from './commit.js';
+import type { ChainId, Digest, DiffId } from './digest.js';
+import type { ErrorCode, ErrorDetail } from './error.js';
+import type { AcceptedMove, Actor, RefOperation } from './event.js';
+import type { RefName, RepositoryName } from './name.js';
+import type { RefValue } from './ref.js';
+
+/** The rows the fold keeps: the graph is these and nothing else, on every adapter. */
+
+/** One log partition. `time` is the log's time clamped to grow, ms. */
+export interface PartitionRow {
+  readonly rules: number;
+  readonly gcEpoch: number;
+  readonly time: number;
+}
+
+/** `moves` counts accepted ref moves and gives versions; `commits` counts commits and gives seqs; `floor` is the version of an absent ref. */
+export interface RepositoryRow {
+  readonly repo: RepositoryName;
+  readonly generation: number;
+  readonly defaultBranch: RefName;
+  readonly moves: number;
+  readonly commits: number;
+  readonly floor: number;
+  readonly createdAt: number;
+}
+
+/**
+ * A commit's place in the DAG of one repository. `seq` grows with acceptance, so parents have smaller ones: it is a
+ * topological order and a generation number. `depth` counts first parents; `jump` is the seq of one skew-binary
+ * first-parent ancestor, so that `X~n` and ancestry on a chain take O(log n). Bytes are of uncompressed tars.
+ */
+export interface CommitRow {
+  readonly repo: RepositoryName;
+  readonly id: CommitId;
+  readonly seq: number;
+  readonly parents: readonly number[];
+  readonly depth: number;
+  readonly jump: number;
+  readonly stackLayers: number;
+  readonly chainId: ChainId;
+  readonly ownBytes: number;
+  readonly virtualBytes: number;
+  readonly offset: number;
+}
+
+/** One accepted move of a ref, kept for ever. Keyed by (repo, ref, version). */
+export interface ReflogRow {
+  readonly repo: RepositoryName;
+  readonly ref: RefName;
+  readonly version: number;
+  readonly from: CommitId | null;
+  readonly to: CommitId | null;
+  readonly operation: RefOperation;
+  readonly reason: string;
+  readonly actor: Actor;
+  readonly txid: string;
+  readonly offset: number;
+  readonly time: number;
+}
+
+/** The one outcome of a transaction: the first record with its txid that was judged. */
+export interface OutcomeRow {
+  readonly txid: string;
+  readonly repo: RepositoryName | null;
+  readonly request: string | null;
+  readonly offset: number;
+  readonly time: number;
+  readonly epoch: number;
+  readonly outcome: Outcome;
+}
+
+export type Outcome =
+  | { readonly type: 'accepted'; readonly commits: readonly CommitId[]; readonly moves: readonly AcceptedMove[] }
+  | { readonly type: 'rejected'; readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail };
+
+/** A layer that commits of this partition may name, and the blobs that hold its bytes. */
+export interface LayerRow {
+  readonly diffId: DiffId;
+  readonly tarBytes: number;
+  readonly encodings: readonly { readonly digest: Digest; readonly incarnation: string }[];
+}
+
+/** One stored copy of a blob, as this partition knows it. A retired one takes no new references. */
+export interface BlobRow {
+  readonly digest: Digest;
+  readonly incarnation: string;
+  readonly size: number;
+  readonly mediaType: string;
+  readonly retired: boolean;
+}
+
+/** Other names that find a commit. `v1` ids come from `origin.v1Id`, the rest from the commit's own fields. */
+export interface AliasRow {
+  readonly repo: RepositoryName;
+  readonly kind: AliasKind;
+  readonly hex: string;
+  readonly commit: CommitId;
+  readonly seq: number;
+}
+export type AliasKind = 'v1' | 'manifest' | 'config' | 'diff' | 'chain';
+
+/** One step of the graph from one state to the next. `before` is what the digest of the state takes away. */
+export type Change =
+  | { readonly type: 'partition'; readonly before: PartitionRow; readonly after: PartitionRow }
+  | { readonly type: 'repository'; readonly before: RepositoryRow | null; readonly after: RepositoryRow }
+  | { readonly type: 'commit'; readonly after: CommitRow; readonly bytes: Uint8Array; readonly aliases: readonly AliasRow[] }
+  | {
+      readonly type: 'ref';
+      readonly repo: RepositoryName;
+      readonly ref: RefName;
+      readonly before: RefValue | null;
+      readonly after: RefValue;
+    }
+  | { readonly type: 'reflog'; readonly after: ReflogRow }
+  | { readonly type: 'outcome'; readonly after: OutcomeRow }
+  | { readonly type: 'layer'; readonly before: LayerRow | null; readonly after: LayerRow }
+  | { readonly type: 'blob'; readonly before: BlobRow | null; readonly after: BlobRow | null };
+
+/** What the fold may read: the rows of one partition as they are before the record it judges. Never a clock, never bytes. */
+export interface Facts {
+  partition(): PartitionRow;
+  repository(repo: RepositoryName): RepositoryRow | undefined;
+  commit(repo: RepositoryName, id: CommitId): CommitRow | undefined;
+  commitAt(repo: RepositoryName, seq: number): CommitRow | undefined;
+  ref(repo: RepositoryName, ref: RefName): RefValue | undefined;
+  outcome(txid: string): OutcomeRow | undefined;
+  layer(diffId: DiffId): LayerRow | undefined;
+  blob(digest: Digest, incarnation: string): BlobRow | undefined;
+  /** Some copy of the blob that may take a new reference. */
+  liveBlob(digest: Digest): BlobRow | undefined;
+}

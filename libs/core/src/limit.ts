@@ -1,0 +1,51 @@
+/** Every limit in one place, the unit in the name. SPEC 4.5 for the union's, event-log.md 1.6 for the log's. */
+export const limit = {
+  // The union and the tar reader.
+  entriesPerLayerMax: 1_000_000,
+  entriesPerTreeMax: 4_000_000,
+  pathBytesMax: 4096,
+  componentBytesMax: 255,
+  depthMax: 1024,
+  paxBytesMax: 1 << 20,
+  xattrsPerInodeMax: 128,
+  xattrNameBytesMax: 255,
+  xattrValueBytesMax: 64 << 10,
+  xattrBytesPerInodeMax: 1 << 20,
+  sparseSegmentsMax: 65_536,
+  fileBytesMax: 64 * 2 ** 30,
+  layerBytesMax: 128 * 2 ** 30,
+  treeBytesMax: 512 * 2 ** 30,
+  inflateRatioMax: 200,
+  inflateRatioFloorBytes: 64 << 20,
+  zstdWindowBytesMax: 128 << 20,
+  symlinkHopsMax: 40,
+  namesPerInodeLint: 65_000,
+
+  // Commits and the event log.
+  commitBytesMax: 64 << 10,
+  commitTextBytesMax: 16 << 10,
+  recordBytesMax: 512 << 10,
+  appendBatchBytesMax: 900_000,
+  appendBatchRecordsMax: 500,
+  refUpdatesPerRecordMax: 1_000,
+  ancestryStepsMax: 100_000,
+  applyRecordsMax: 256,
+
+  // Names.
+  repositoryNameBytesMax: 255,
+  refNameBytesMax: 255,
+  labelsMax: 256,
+  idempotencyKeyBytesMax: 255,
+
+  // Archives and documents.
+  documentBytesMax: 4 << 20,
+  archiveEntriesMax: 1_000_000,
+  archiveImagesMax: 1_000,
+  layersPerImageMax: 10_000,
+  requestBodyBytesMax: 1 << 20,
+
+  // Waiting.
+  outcomeWaitMs: 5_000,
+  minPositionWaitMs: 2_000,
+  pageMax: 1_000,
+} as const;

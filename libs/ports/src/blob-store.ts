@@ -1,0 +1,87 @@
+import type { Digest } from '#core/digest';
+
+/**
+ * One stored copy of a blob. A blob that is uploaded twice has two incarnations; deleting one never hurts a
+ * reference to the other. @see event-log.md 6.2
+ */
+export interface BlobAddress {
+  readonly digest: Digest;
+  readonly incarnation: string;
+}
+
+/** Something that can be made again from blobs. `index`: a layer's index; `seekable`: a compressed layer's plain tar; `tree`: a merged index. */
+export interface DerivedAddress {
+  readonly kind: 'index' | 'seekable' | 'tree';
+  /** The version of the code's format; another version is another address. */
+  readonly version: number;
+  readonly key: Digest;
+}
+
+/**
+ * Bytes, addressed by what they are. Nothing is visible before it is sealed, whole; sealing is atomic, and durable
+ * for blobs (fsync), not necessarily for derived bytes, which check themselves.
+ */
+export interface BlobStore {
+  /** A place for bytes whose digest is not known yet. */
+  stageBlob(): Promise<StagedBlob>;
+  stageDerived(): Promise<StagedDerived>;
+
+  /** @throws BLOB_UNKNOWN, UNAVAILABLE */
+  open(address: BlobAddress | DerivedAddress): Promise<BlobReader>;
+
+  /** The size in bytes, or undefined when the store does not hold it. */
+  stat(address: BlobAddress | DerivedAddress): Promise<number | undefined>;
+
+  /** Success means "not held any more". */
+  delete(address: BlobAddress | DerivedAddress): Promise<void>;
+
+  /** Every blob, ordered by digest and incarnation. */
+  blobs(): AsyncIterable<StoredBlob>;
+  derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }>;
+
+  /** What is staged and not sealed, by anyone. Empty when nobody writes. */
+  staged(): AsyncIterable<{ readonly name: string; readonly size: number; readonly modifiedAt: number }>;
+
+  /** Removes what earlier processes staged and never sealed. Returns how many. Call it only while nobody writes. */
+  sweepStaging(): Promise<number>;
+
+  close(): Promise<void>;
+}
+
+export interface StoredBlob extends BlobAddress {
+  readonly size: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly modifiedAt: number;
+}
+
+/** Bytes on their way in. Whoever stages either seals or discards; both may be called once, `discard` always. */
+export interface StagedBlob {
+  /** The caller may reuse `bytes` when this returns. @throws STORAGE_FULL, UNAVAILABLE */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends the bytes and tells what they are. They are not visible yet. */
+  finish(): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** Makes them durable and visible under a new incarnation. Call `finish` first. */
+  seal(): Promise<BlobAddress>;
+  /** Leaves nothing behind. No effect after `seal`. */
+  discard(): Promise<void>;
+}
+
+export interface StagedDerived {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Visible, replacing what was there. */
+  seal(address: DerivedAddress): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** An open blob: reads at any offset, any number at once. */
+export interface BlobReader {
+  /** Bytes in all. */
+  readonly size: number;
+  /** Fills `target` from `position`; returns the bytes read, fewer only at the end. @throws UNAVAILABLE */
+  read(target: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+export function isDerived(address: BlobAddress | DerivedAddress): address is DerivedAddress {
+  return 'kind' in address;
+}

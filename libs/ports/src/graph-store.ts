@@ -1,0 +1,115 @@
+import type { CommitId } from '#core/commit';
+import type { Digest, DiffId } from '#core/digest';
+import type { Event } from '#core/event';
+import type {
+  AliasKind,
+  AliasRow,
+  BlobRow,
+  Change,
+  CommitRow,
+  Facts,
+  LayerRow,
+  OutcomeRow,
+  PartitionRow,
+  ReflogRow,
+  RepositoryRow,
+} from '#core/graph-row';
+import type { RefName, RepositoryName } from '#core/name';
+import type { RefValue } from '#core/ref';
+
+/** How far the graph is, and what it is. `offset` is the last applied record, -1 before the first. */
+export interface Checkpoint {
+  readonly offset: number;
+  /** sha256 (hex) of the bytes of that record; '' before the first. */
+  readonly recordDigest: string;
+  /** 64 hex: the multiset hash of all rows. Equal offset means equal digest, on every adapter. @see event-log.md 2.3 */
+  readonly stateDigest: string;
+  readonly partition: PartitionRow;
+}
+
+/** One atomic step: the changes of the records (previousOffset, offset]. */
+export interface GraphBatch {
+  readonly previousOffset: number;
+  readonly offset: number;
+  readonly recordDigest: string;
+  readonly stateDigest: string;
+  readonly changes: readonly Change[];
+}
+
+/** What the projection tells those who wait. */
+export interface AppliedNotice {
+  readonly partition: number;
+  readonly offset: number;
+  readonly outcomes: readonly OutcomeRow[];
+}
+
+/** Reading the graph. Lookups answer undefined for what is not there; they never see half a batch. */
+export interface GraphReader {
+  readonly partitionCount: number;
+  checkpoint(partition: number): Promise<Checkpoint>;
+  outcome(partition: number, txid: string): Promise<OutcomeRow | undefined>;
+
+  repositories(): Promise<readonly RepositoryRow[]>;
+  repository(repo: RepositoryName): Promise<RepositoryRow | undefined>;
+
+  /** The value, also of a deleted ref (`commit: null`); undefined when it never was. */
+  ref(repo: RepositoryName, ref: RefName): Promise<RefValue | undefined>;
+  /** Refs that exist, by name. */
+  refs(repo: RepositoryName): Promise<readonly { readonly ref: RefName; readonly value: RefValue & { commit: CommitId } }[]>;
+  /** Newest first; of one ref or of all; only versions below `before`. */
+  reflog(
+    repo: RepositoryName,
+    page: { readonly ref?: RefName | undefined; readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly ReflogRow[]>;
+  /** The `n`-th newest move of a ref, 0 the last one. */
+  reflogAt(repo: RepositoryName, ref: RefName, n: number): Promise<ReflogRow | undefined>;
+
+  commit(repo: RepositoryName, id: CommitId): Promise<CommitRow | undefined>;
+  commitAt(repo: RepositoryName, seq: number): Promise<CommitRow | undefined>;
+  /** The canonical bytes of a commit the graph has. */
+  commitBytes(repo: RepositoryName, id: CommitId): Promise<Uint8Array | undefined>;
+  /** By seq, newest first, below `before`. */
+  commits(
+    repo: RepositoryName,
+    page: { readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly CommitRow[]>;
+  /** Commits whose id starts with the hex digits, at most `limit`. */
+  commitsByPrefix(repo: RepositoryName, hexPrefix: string, limit: number): Promise<readonly CommitRow[]>;
+  /** Other names that start with the hex digits, oldest commit first, at most `limit`. */
+  aliasesByPrefix(
+    repo: RepositoryName,
+    hexPrefix: string,
+    kinds: readonly AliasKind[],
+    limit: number,
+  ): Promise<readonly AliasRow[]>;
+
+  layer(repo: RepositoryName, diffId: DiffId): Promise<LayerRow | undefined>;
+  /** Some copy of the blob, a live one first. */
+  blob(repo: RepositoryName, digest: Digest): Promise<BlobRow | undefined>;
+
+  /** Calls after each applied batch, in this process or (where the store can) in all. Lossy: poll as well. */
+  onApplied(listener: (notice: AppliedNotice) => void): () => void;
+}
+
+/** The projection's product: the DAG of commits and the refs, with a checkpoint of its own. */
+export interface GraphStore extends GraphReader {
+  /** What `decide` needs to judge these events, as of the checkpoint. */
+  facts(partition: number, events: readonly Event[]): Promise<Facts>;
+  /**
+   * Applies changes and checkpoint together or not at all, only if the checkpoint still is at `previousOffset`.
+   * Returns the offset the graph is at afterwards; another one than `batch.offset` means someone else was faster,
+   * or the store lost its tail.
+   */
+  apply(partition: number, batch: GraphBatch): Promise<number>;
+
+  /** An empty generation beside the live one, unseen by readers until it is promoted. At most one at a time. */
+  beginGeneration(): Promise<GraphGeneration>;
+  close(): Promise<void>;
+}
+
+/** A graph under construction. */
+export interface GraphGeneration extends Pick<GraphStore, 'checkpoint' | 'facts' | 'apply' | 'partitionCount'> {
+  /** From now on this is the graph; the old one is removed. One step for every reader. */
+  promote(): Promise<void>;
+  discard(): Promise<void>;
+}
