@@ -1,0 +1,58 @@
+import type { ErrorCode } from './error.js';
+
+/**
+ * What a process of ours ends with when it fails: 1 the input or the stored bytes it names are wrong, 2 the question
+ * is, 3 not there, 4 the history says no, 5 try again, 6 not allowed, 7 stored bytes are damaged, 70 a bug, 130 left.
+ * Here and not in `edge`, because the command line may read only the core.
+ * @see style.md 3.7
+ */
+export const exitCode = {
+  NAME_INVALID: 2,
+  DIGEST_INVALID: 2,
+  DIGEST_MISMATCH: 1,
+  SIZE_MISMATCH: 1,
+  MANIFEST_INVALID: 1,
+  LAYER_INVALID: 1,
+  ARCHIVE_INVALID: 1,
+  COMMIT_INVALID: 1,
+  REQUEST_INVALID: 2,
+  REVISION_AMBIGUOUS: 2,
+  REPOSITORY_UNKNOWN: 3,
+  REPOSITORY_EXISTS: 4,
+  REF_UNKNOWN: 3,
+  COMMIT_UNKNOWN: 3,
+  BLOB_UNKNOWN: 3,
+  PATH_UNKNOWN: 3,
+  UPLOAD_UNKNOWN: 3,
+  TRANSACTION_UNKNOWN: 3,
+  BLOB_MISSING: 1,
+  BLOB_GONE: 5,
+  GC_EPOCH_STALE: 5,
+  REF_STALE: 4,
+  NOT_FAST_FORWARD: 4,
+  TAG_IMMUTABLE: 4,
+  TAG_TOMBSTONED: 4,
+  POLICY_DENIED: 6,
+  UPLOAD_RANGE: 1,
+  RANGE_INVALID: 2,
+  POSITION_UNKNOWN: 2,
+  NOT_PROJECTED: 5,
+  OUTCOME_UNKNOWN: 5,
+  IDEMPOTENCY_KEY_REUSED: 2,
+  TRANSACTION_CANCELLED: 4,
+  LIMIT_EXCEEDED: 1,
+  OVERLOADED: 5,
+  STORAGE_FULL: 5,
+  UNAUTHENTICATED: 6,
+  DENIED: 6,
+  UNSUPPORTED: 1,
+  UNAVAILABLE: 5,
+  CORRUPT: 7,
+  LOG_TRUNCATED: 7,
+  RECORD_INVALID: 1,
+  CONFIG_INVALID: 2,
+  DATA_IN_USE: 2,
+  PORT_IN_USE: 2,
+  CANCELLED: 130,
+  INTERNAL: 70,
+} as const satisfies Record<ErrorCode, number>;
