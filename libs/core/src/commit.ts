@@ -87,8 +87,10 @@ export function newCommit(fields: Partial<Omit<Commit, 'v' | 'union'>>): Commit 
 
 /** @throws COMMIT_INVALID, LIMIT_EXCEEDED */
 export function encodeCommit(commit: Commit): EncodedCommit {
+  // The shape first: it bounds how deep the value nests, so that writing it cannot exhaust the stack.
+  checkShape(commit);
   const bytes = Buffer.from(canonicalJson(commit as unknown as Json));
-  checkCommit(commit, bytes.length);
+  checkSize(bytes.length);
   return { id: commitIdOf(bytes), bytes, commit };
 }
 
@@ -131,9 +133,12 @@ export function chainIdOn(parentChain: ChainId, commit: Commit): ChainId {
   return commit.layers.reduce(extendChain, commit.base === 'parent' ? parentChain : emptyChainId);
 }
 
-function checkCommit(commit: Commit, sizeBytes: number): void {
+function checkShape(commit: Commit): void {
   const wrong = whatIsWrong(commit);
   if (wrong) throw new VarveError('COMMIT_INVALID', `a commit is refused: ${wrong}`);
+}
+
+function checkSize(sizeBytes: number): void {
   if (sizeBytes > limit.commitBytesMax) {
     throw new VarveError('LIMIT_EXCEEDED', `a commit of ${sizeBytes} bytes is over the limit of ${limit.commitBytesMax}`, {
       sizeBytes,
@@ -156,7 +161,7 @@ function whatIsWrong(c: Commit): string | undefined {
   }
   if (c.config !== null && !(typeof c.config === 'string' && isDigest(c.config))) return 'config is not a digest';
   if (c.manifest !== null && !isDescriptor(c.manifest)) return 'manifest is not a descriptor';
-  if (c.index !== null && !(Array.isArray(c.index) && c.index.every((e) => isPlatform(e?.platform) && isCommitId(e?.commit)))) {
+  if (c.index !== null && !(Array.isArray(c.index) && c.index.every(isIndexEntry))) {
     return 'index is not a list of platforms and commits';
   }
   if (c.platform !== null && !isPlatform(c.platform)) return 'platform is not {architecture, os, variant}';
@@ -174,6 +179,11 @@ function isDescriptor(d: unknown): d is Descriptor {
   if (!hasKeys(d, ['digest', 'mediaType', 'size'])) return false;
   const { mediaType, digest, size } = d as unknown as Descriptor;
   return typeof mediaType === 'string' && typeof digest === 'string' && isDigest(digest) && isSize(size);
+}
+
+function isIndexEntry(e: unknown): boolean {
+  if (!hasKeys(e, ['commit', 'platform'])) return false;
+  return isPlatform(e['platform']) && isCommitId(e['commit']);
 }
 
 function isPlatform(p: unknown): p is Platform {

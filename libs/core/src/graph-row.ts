@@ -81,13 +81,17 @@ export interface LayerRow {
   readonly encodings: readonly { readonly digest: Digest; readonly incarnation: string }[];
 }
 
-/** One stored copy of a blob, as this partition knows it. A retired one takes no new references. */
+/**
+ * One stored copy of a blob, as this partition knows it. `retiredEpoch` is the GC fence that retired it, null while it
+ * lives; a retired copy takes no new references and is remembered for two more epochs, so that no late proposal can
+ * name bytes that are gone. One that was retired before it was ever named has size 0. @see event-log 1.6 rule 13
+ */
 export interface BlobRow {
   readonly digest: Digest;
   readonly incarnation: string;
   readonly size: number;
   readonly mediaType: string;
-  readonly retired: boolean;
+  readonly retiredEpoch: number | null;
 }
 
 /** Other names that find a commit. `v1` ids come from `origin.v1Id`, the rest from the commit's own fields. */
@@ -126,7 +130,6 @@ export interface Facts {
   ref(repo: RepositoryName, ref: RefName): RefValue | undefined;
   outcome(txid: string): OutcomeRow | undefined;
   layer(diffId: DiffId): LayerRow | undefined;
-  blob(digest: Digest, incarnation: string): BlobRow | undefined;
-  /** Some copy of the blob that may take a new reference. */
-  liveBlob(digest: Digest): BlobRow | undefined;
+  /** Every copy of the blob that the partition knows, retired ones too, in the order of their incarnations. */
+  blobs(digest: Digest): readonly BlobRow[];
 }
