@@ -35,8 +35,8 @@ export interface BlobStore {
   /** Success means "not held any more". */
   delete(address: BlobAddress | DerivedAddress): Promise<void>;
 
-  /** Every blob, ordered by digest and incarnation. */
-  blobs(): AsyncIterable<StoredBlob>;
+  /** Every blob after the given one, or all, ordered by digest and incarnation. */
+  blobs(after?: BlobAddress): AsyncIterable<StoredBlob>;
   derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }>;
 
   /** What is staged and not sealed, by anyone. Empty when nobody writes. */
