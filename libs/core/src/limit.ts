@@ -48,4 +48,5 @@ export const limit = {
   outcomeWaitMs: 5_000,
   minPositionWaitMs: 2_000,
   pageMax: 1_000,
+  treeViewCommitsMax: 100_000,
 } as const;

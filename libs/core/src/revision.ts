@@ -127,7 +127,9 @@ function readName(reader: Reader): NamedRevision {
   const name = reader.match(/(?:(?!\.\.|@\{)[^~^:])+/y)?.[0];
   if (name === undefined) {
     if (reader.startsWith('@{')) return head;
-    throw reader.refuse(reader.atEnd() ? 'a revision is missing' : `${JSON.stringify(reader.next())} needs a revision before it`);
+    throw reader.refuse(
+      reader.atEnd() ? 'a revision is missing' : `${JSON.stringify(reader.next())} needs a revision before it`,
+    );
   }
   if (name === 'HEAD' || name === '@') return head;
   try {
@@ -205,7 +207,8 @@ class Reader {
 
   number(): number | undefined {
     const digits = this.match(/\d+/y)?.[0];
-    if (digits !== undefined && digits.length > 9) throw this.refuse(`${digits} is too large a number`, this.at - digits.length);
+    if (digits !== undefined && digits.length > 9)
+      throw this.refuse(`${digits} is too large a number`, this.at - digits.length);
     return digits === undefined ? undefined : Number(digits);
   }
 

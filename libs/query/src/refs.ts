@@ -1,0 +1,58 @@
+import type { CommitId } from '#core/commit';
+import { VarveError } from '#core/error';
+import { branchRef, type RefName, type RepositoryName, shortRefName, tagRef } from '#core/name';
+import type { RefValue } from '#core/ref';
+import type { GraphReader } from '#ports/graph-store';
+import { knownRepository } from './known-repository.js';
+import { similarNames } from './similar-names.js';
+
+/** A ref that exists, and its value. */
+export interface ExistingRef {
+  readonly ref: RefName;
+  readonly value: RefValue & { readonly commit: CommitId };
+}
+
+/** The refs of a repository, by name. @throws REPOSITORY_UNKNOWN */
+export async function listRefs(graph: GraphReader, repo: RepositoryName): Promise<readonly ExistingRef[]> {
+  await knownRepository(graph, repo);
+  return graph.refs(repo);
+}
+
+/** @throws REPOSITORY_UNKNOWN, REF_UNKNOWN with names that are spelled alike */
+export async function getRef(graph: GraphReader, repo: RepositoryName, ref: RefName): Promise<ExistingRef> {
+  const value = await graph.ref(repo, ref);
+  if (value?.commit) return { ref, value: { commit: value.commit, version: value.version } };
+  throw await unknownRef(graph, repo, ref);
+}
+
+/**
+ * What a bare name may stand for: the tag first, then the branch, as `exists` finds them.
+ * @throws nothing for a name that can be no tag; it is only a branch then
+ */
+export function refsNamed(name: string): readonly RefName[] {
+  const branch = branchRef(name);
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(name) ? [tagRef(name), branch] : [branch];
+}
+
+/** The refs of each commit, by commit id. */
+export async function refsByCommit(
+  graph: GraphReader,
+  repo: RepositoryName,
+): Promise<ReadonlyMap<CommitId, readonly RefName[]>> {
+  const byCommit = Map.groupBy(await graph.refs(repo), ({ value }) => value.commit);
+  return new Map([...byCommit].map(([commit, refs]) => [commit, refs.map(({ ref }) => ref)]));
+}
+
+/** The error for a ref that is not there, with what was perhaps meant. */
+export async function unknownRef(graph: GraphReader, repo: RepositoryName, name: string): Promise<VarveError> {
+  await knownRepository(graph, repo);
+  const names = (await graph.refs(repo)).map(({ ref }) => ref);
+  const suggestions = [
+    ...new Set([...similarNames(name, names), ...similarNames(shortRefName(name as RefName), names.map(shortRefName))]),
+  ];
+  return new VarveError('REF_UNKNOWN', `there is no ref "${name}" in ${repo}`, {
+    ref: name,
+    repository: repo,
+    suggestions,
+  });
+}

@@ -1,0 +1,208 @@
+import type { CommitId } from '#core/commit';
+import { VarveError, unreachable } from '#core/error';
+import type { CommitRow } from '#core/graph-row';
+import { type RefName, type RepositoryName, shortRefName } from '#core/name';
+import { type CommitRevision, type NamedRevision, parseRevision } from '#core/revision';
+import type { GraphReader } from '#ports/graph-store';
+import { commitByHex, commitByShortId } from './short-id.js';
+import { knownRepository } from './known-repository.js';
+import { commitAt, knownCommit } from './read-commit.js';
+import { refsNamed, unknownRef } from './refs.js';
+
+/** The commit a revision means. `ref` when the revision is a ref and nothing more. `warning` when another ref has the same name. */
+export interface Resolved {
+  readonly commit: CommitRow;
+  readonly ref: RefName | null;
+  readonly warning: string | null;
+}
+
+/**
+ * The one commit that a revision means now. A bare name is a tag, then a branch, then the first digits of an id.
+ * @throws NAME_INVALID, REPOSITORY_UNKNOWN, REF_UNKNOWN, COMMIT_UNKNOWN, REVISION_AMBIGUOUS with the candidates,
+ * UNSUPPORTED for a range, a path and the forms that ask for a text or a time
+ * @see surface.md 4.2
+ */
+export async function resolve(graph: GraphReader, repo: RepositoryName, text: string): Promise<Resolved> {
+  const revision = parseRevision(text);
+  await knownRepository(graph, repo);
+  switch (revision.type) {
+    case 'range':
+    case 'symmetric-range':
+      throw unsupported(text, 'a range of commits where one commit is asked for');
+    case 'path':
+      throw unsupported(text, 'a path in a tree (X:path)');
+    default:
+      return evaluate({ graph, repo, text }, revision);
+  }
+}
+
+/**
+ * The full name of the ref that `text` names: `refs/heads/x`, `heads/x`, or bare, a tag first. Also of a deleted ref.
+ * @throws NAME_INVALID, REF_UNKNOWN
+ */
+export async function resolveRefName(graph: GraphReader, repo: RepositoryName, text: string): Promise<RefName> {
+  const revision = parseRevision(text);
+  await knownRepository(graph, repo);
+  if (revision.type !== 'name' && revision.type !== 'ref' && revision.type !== 'head') {
+    throw new VarveError('NAME_INVALID', `"${text}" names a commit where a ref is asked for`, { text });
+  }
+  return (await findRefs({ graph, repo, text }, revision)).ref;
+}
+
+interface Question {
+  readonly graph: GraphReader;
+  readonly repo: RepositoryName;
+  readonly text: string;
+}
+
+async function evaluate(question: Question, revision: CommitRevision): Promise<Resolved> {
+  const { graph, repo, text } = question;
+  switch (revision.type) {
+    case 'name':
+      return nameOrId(question, revision.name);
+    case 'ref':
+    case 'head':
+      return tipOf(question, await findRefs(question, revision));
+    case 'digest':
+      return only(
+        await commitByHex(graph, repo, { hex: revision.hex, kinds: ['manifest', 'config', 'diff', 'chain'], text }),
+      );
+    case 'v1':
+      return only(await commitByHex(graph, repo, { hex: revision.hex, kinds: ['v1'], text }));
+    case 'ancestor': {
+      const { commit, warning } = await evaluate(question, revision.of);
+      return only(await ancestor(question, commit, revision.generations), warning);
+    }
+    case 'parent': {
+      const { commit, warning } = await evaluate(question, revision.of);
+      return only(await parent(question, commit, revision.parent), warning);
+    }
+    case 'reflog':
+      return formerTip(question, await findRefs(question, revision.of), revision.moves);
+    case 'at-time':
+      throw unsupported(text, 'the value of a ref at a time (@{time})');
+    case 'at-position':
+      throw unsupported(text, 'the value of a ref at a position (@{position:…})');
+    case 'message':
+      throw unsupported(text, 'a search in messages (:/text)');
+    default:
+      return unreachable(revision);
+  }
+}
+
+/** A full id is an id, whatever refs are called; anything shorter is a ref if there is one. */
+async function nameOrId(question: Question, name: string): Promise<Resolved> {
+  const { graph, repo } = question;
+  if (/^[0-9a-f]{64}$/.test(name)) {
+    const commit = await graph.commit(repo, name as CommitId);
+    return only(commit ?? (await commitByShortId(graph, repo, name)));
+  }
+  const found = await existingRefs(question, name, false);
+  if (found) return tipOf(question, found);
+  if (/^[0-9a-f]{4,63}$/.test(name)) return only(await commitByShortId(graph, repo, name));
+  throw await unknownRef(graph, repo, name);
+}
+
+interface FoundRef {
+  readonly ref: RefName;
+  readonly warning: string | null;
+}
+
+/** The ref that a name means, which may be deleted now. */
+async function findRefs(question: Question, named: NamedRevision): Promise<FoundRef> {
+  const { graph, repo } = question;
+  switch (named.type) {
+    case 'ref':
+      return { ref: named.ref, warning: null };
+    case 'head':
+      return { ref: (await knownRepository(graph, repo)).defaultBranch, warning: null };
+    case 'name': {
+      const found =
+        (await existingRefs(question, named.name, false)) ?? (await existingRefs(question, named.name, true));
+      if (found) return found;
+      throw await unknownRef(graph, repo, named.name);
+    }
+    default:
+      return unreachable(named);
+  }
+}
+
+async function existingRefs(
+  { graph, repo }: Question,
+  name: string,
+  alsoDeleted: boolean,
+): Promise<FoundRef | undefined> {
+  const found: RefName[] = [];
+  for (const ref of refsNamed(name)) {
+    const value = await graph.ref(repo, ref);
+    if (value && (alsoDeleted || value.commit !== null)) found.push(ref);
+  }
+  const [ref, other] = found;
+  if (ref === undefined) return undefined;
+  const warning = other === undefined ? null : `"${name}" is ambiguous: ${ref} is used, and there is ${other}`;
+  return { ref, warning };
+}
+
+async function tipOf({ graph, repo }: Question, { ref, warning }: FoundRef): Promise<Resolved> {
+  const value = await graph.ref(repo, ref);
+  if (!value?.commit) throw await unknownRef(graph, repo, ref);
+  return { commit: await knownCommit(graph, repo, value.commit), ref, warning };
+}
+
+async function formerTip(
+  { graph, repo, text }: Question,
+  { ref, warning }: FoundRef,
+  moves: number,
+): Promise<Resolved> {
+  if (!(await graph.ref(repo, ref))) throw await unknownRef(graph, repo, ref);
+  const move = await graph.reflogAt(repo, ref, moves);
+  if (!move) {
+    throw new VarveError('COMMIT_UNKNOWN', `"${text}": ${shortRefName(ref)} has not moved ${moves} times`, {
+      text,
+      ref,
+      moves,
+    });
+  }
+  if (move.to === null) {
+    throw new VarveError('COMMIT_UNKNOWN', `"${text}": ${shortRefName(ref)} was deleted then`, { text, ref, moves });
+  }
+  return { commit: await knownCommit(graph, repo, move.to), ref: null, warning };
+}
+
+/** `X~n` in O(log n) steps: a jump where it does not leap over the target, else the first parent. */
+async function ancestor({ graph, repo, text }: Question, from: CommitRow, generations: number): Promise<CommitRow> {
+  const depth = from.depth - generations;
+  if (depth < 0) {
+    const message = `"${text}": commit ${from.id.slice(0, 12)} has ${from.depth} first-parent ancestors, not ${generations}`;
+    throw new VarveError('COMMIT_UNKNOWN', message, { text, commit: from.id, ancestors: from.depth });
+  }
+  let row = from;
+  while (row.depth > depth) {
+    const jumped = await commitAt(graph, repo, row.jump);
+    row =
+      jumped.depth >= depth && jumped.depth < row.depth
+        ? jumped
+        : await commitAt(graph, repo, row.parents[0] as number);
+  }
+  return row;
+}
+
+async function parent({ graph, repo, text }: Question, of: CommitRow, number: number): Promise<CommitRow> {
+  if (number === 0) return of;
+  const seq = of.parents[number - 1];
+  if (seq !== undefined) return commitAt(graph, repo, seq);
+  const count = of.parents.length;
+  throw new VarveError(
+    'COMMIT_UNKNOWN',
+    `"${text}": commit ${of.id.slice(0, 12)} has ${count === 1 ? '1 parent' : `${count} parents`}, not ${number}`,
+    { text, commit: of.id, parents: count },
+  );
+}
+
+function only(commit: CommitRow, warning: string | null = null): Resolved {
+  return { commit, ref: null, warning };
+}
+
+function unsupported(text: string, form: string): VarveError {
+  return new VarveError('UNSUPPORTED', `"${text}" is ${form}; this is understood and not answered yet`, { text, form });
+}
