@@ -140,10 +140,14 @@ function checkShape(commit: Commit): void {
 
 function checkSize(sizeBytes: number): void {
   if (sizeBytes > limit.commitBytesMax) {
-    throw new VarveError('LIMIT_EXCEEDED', `a commit of ${sizeBytes} bytes is over the limit of ${limit.commitBytesMax}`, {
-      sizeBytes,
-      limitBytes: limit.commitBytesMax,
-    });
+    throw new VarveError(
+      'LIMIT_EXCEEDED',
+      `a commit of ${sizeBytes} bytes is over the limit of ${limit.commitBytesMax}`,
+      {
+        sizeBytes,
+        limitBytes: limit.commitBytesMax,
+      },
+    );
   }
 }
 
@@ -189,7 +193,9 @@ function isIndexEntry(e: unknown): boolean {
 function isPlatform(p: unknown): p is Platform {
   if (!hasKeys(p, ['architecture', 'os', 'variant'])) return false;
   const { architecture, os, variant } = p as unknown as Platform;
-  return typeof architecture === 'string' && typeof os === 'string' && (variant === null || typeof variant === 'string');
+  return (
+    typeof architecture === 'string' && typeof os === 'string' && (variant === null || typeof variant === 'string')
+  );
 }
 
 function isOrigin(o: unknown): o is Origin {
@@ -201,7 +207,9 @@ function isOrigin(o: unknown): o is Origin {
 }
 
 function isStringMap(m: unknown): m is Record<string, string> {
-  return typeof m === 'object' && m !== null && !Array.isArray(m) && Object.values(m).every((v) => typeof v === 'string');
+  return (
+    typeof m === 'object' && m !== null && !Array.isArray(m) && Object.values(m).every((v) => typeof v === 'string')
+  );
 }
 
 function isInstant(text: unknown): text is string {

@@ -14,6 +14,9 @@ export interface PartitionRow {
   readonly time: number;
 }
 
+/** A partition before its first record: no rules are in force, so nothing but their activation is accepted. */
+export const newPartition: PartitionRow = { rules: 0, gcEpoch: 0, time: 0 };
+
 /** `moves` counts accepted ref moves and gives versions; `commits` counts commits and gives seqs; `floor` is the version of an absent ref. */
 export interface RepositoryRow {
   readonly repo: RepositoryName;
@@ -108,7 +111,12 @@ export type AliasKind = 'v1' | 'manifest' | 'config' | 'diff' | 'chain';
 export type Change =
   | { readonly type: 'partition'; readonly before: PartitionRow; readonly after: PartitionRow }
   | { readonly type: 'repository'; readonly before: RepositoryRow | null; readonly after: RepositoryRow }
-  | { readonly type: 'commit'; readonly after: CommitRow; readonly bytes: Uint8Array; readonly aliases: readonly AliasRow[] }
+  | {
+      readonly type: 'commit';
+      readonly after: CommitRow;
+      readonly bytes: Uint8Array;
+      readonly aliases: readonly AliasRow[];
+    }
   | {
       readonly type: 'ref';
       readonly repo: RepositoryName;

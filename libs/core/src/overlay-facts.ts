@@ -1,0 +1,110 @@
+import type { CommitId } from './commit.js';
+import type { Digest, DiffId } from './digest.js';
+import type {
+  BlobRow,
+  Change,
+  CommitRow,
+  Facts,
+  LayerRow,
+  OutcomeRow,
+  PartitionRow,
+  RepositoryRow,
+} from './graph-row.js';
+import type { RefName, RepositoryName } from './name.js';
+import type { RefValue } from './ref.js';
+import { unreachable } from './error.js';
+
+/**
+ * Facts with changes on top, so that a batch of records folds in order before any of it is applied, and a record can
+ * be judged by what its own earlier parts would make. `changes` are the ones added, in order.
+ */
+export class OverlayFacts implements Facts {
+  readonly changes: Change[] = [];
+  readonly #base: Facts;
+  #partition: PartitionRow | undefined;
+  readonly #repositories = new Map<RepositoryName, RepositoryRow>();
+  readonly #commits = new Map<string, CommitRow>();
+  readonly #refs = new Map<string, RefValue>();
+  readonly #outcomes = new Map<string, OutcomeRow>();
+  readonly #layers = new Map<DiffId, LayerRow>();
+  readonly #blobs = new Map<Digest, readonly BlobRow[]>();
+
+  constructor(base: Facts) {
+    this.#base = base;
+  }
+
+  partition(): PartitionRow {
+    return this.#partition ?? this.#base.partition();
+  }
+
+  repository(repo: RepositoryName): RepositoryRow | undefined {
+    return this.#repositories.get(repo) ?? this.#base.repository(repo);
+  }
+
+  commit(repo: RepositoryName, id: CommitId): CommitRow | undefined {
+    return this.#commits.get(`${repo} ${id}`) ?? this.#base.commit(repo, id);
+  }
+
+  commitAt(repo: RepositoryName, seq: number): CommitRow | undefined {
+    return this.#commits.get(`${repo} ${seq}`) ?? this.#base.commitAt(repo, seq);
+  }
+
+  ref(repo: RepositoryName, ref: RefName): RefValue | undefined {
+    return this.#refs.get(`${repo} ${ref}`) ?? this.#base.ref(repo, ref);
+  }
+
+  outcome(txid: string): OutcomeRow | undefined {
+    return this.#outcomes.get(txid) ?? this.#base.outcome(txid);
+  }
+
+  layer(diffId: DiffId): LayerRow | undefined {
+    return this.#layers.get(diffId) ?? this.#base.layer(diffId);
+  }
+
+  blobs(digest: Digest): readonly BlobRow[] {
+    return this.#blobs.get(digest) ?? this.#base.blobs(digest);
+  }
+
+  add(change: Change): void {
+    this.changes.push(change);
+    switch (change.type) {
+      case 'partition':
+        this.#partition = change.after;
+        return;
+      case 'repository':
+        this.#repositories.set(change.after.repo, change.after);
+        return;
+      case 'commit':
+        this.#commits.set(`${change.after.repo} ${change.after.id}`, change.after);
+        this.#commits.set(`${change.after.repo} ${change.after.seq}`, change.after);
+        return;
+      case 'ref':
+        this.#refs.set(`${change.repo} ${change.ref}`, change.after);
+        return;
+      case 'reflog':
+        return;
+      case 'outcome':
+        this.#outcomes.set(change.after.txid, change.after);
+        return;
+      case 'layer':
+        this.#layers.set(change.after.diffId, change.after);
+        return;
+      case 'blob':
+        this.#setBlob(change);
+        return;
+      default:
+        unreachable(change);
+    }
+  }
+
+  #setBlob({ before, after }: Extract<Change, { type: 'blob' }>): void {
+    const { digest, incarnation } = (after ?? before) as BlobRow;
+    const others = this.blobs(digest).filter((row) => row.incarnation !== incarnation);
+    this.#blobs.set(digest, after === null ? others : [...others, after].toSorted(byIncarnation));
+  }
+}
+
+/** The order in which facts list the copies of a blob, the same on every adapter. */
+export function byIncarnation(a: BlobRow, b: BlobRow): number {
+  return a.incarnation < b.incarnation ? -1 : a.incarnation > b.incarnation ? 1 : 0;
+}
