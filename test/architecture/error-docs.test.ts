@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { exitCode } from '#core/exit-code';
+import type { ErrorCode } from '#core/error';
+import { renderingOf } from '#edge/error-rendering';
 
 interface Row {
   readonly code: string;
   readonly cells: readonly string[];
 }
+
+/** Before there is a server to answer. */
+const atStart: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'DATA_IN_USE', 'PORT_IN_USE']);
 
 const codes = errorCodes(readFileSync('libs/core/src/error.ts', 'utf8'));
 const rows = tableRows(readFileSync('docs/reference/error.md', 'utf8'));
@@ -21,8 +25,13 @@ describe('docs/reference/error.md', () => {
     expect(silent).toEqual([]);
   });
 
-  it('gives the exit code that each ends a command with', () => {
-    expect(Object.fromEntries(rows.map(({ code, cells }) => [code, Number(cells.at(-1))]))).toEqual(exitCode);
+  it('gives the numbers that the program answers and ends with', () => {
+    const wrong = rows.filter(({ code, cells }) => {
+      const { http, exit } = renderingOf(code as ErrorCode);
+      return Number(cells.at(-1)) !== exit || cells.at(-2) !== (atStart.has(code) ? '–' : String(http));
+    });
+
+    expect(wrong).toEqual([]);
   });
 });
 
