@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto';
+import { renameSync, rmdirSync } from 'node:fs';
+import { stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, DigestBuilder } from '#core/digest';
+import { assert } from '#core/error';
+import {
+  type BlobAddress,
+  type BlobReader,
+  type BlobStore,
+  type DerivedAddress,
+  isDerived,
+  type StagedBlob,
+  type StagedDerived,
+  type StoredBlob,
+} from '#ports/blob-store';
+import { BlobLayout, unknownBlob } from './blob-path.js';
+import { DurableFolders, makeRoot } from './durable-folders.js';
+import { errnoOf, fileError } from './file-error.js';
+import { listBlobs, listDerived, listStaged } from './list-files.js';
+import { OpenFiles } from './open-files.js';
+import { Spool } from './spool.js';
+
+const idleFilesMax = 256;
+
+/**
+ * Opens the blob store under a folder, which it makes if need be. One process at a time: whoever opens it holds the
+ * lock of the data folder. @throws UNAVAILABLE, STORAGE_FULL
+ */
+export async function openFilesystemBlobStore(root: string): Promise<BlobStore> {
+  const layout = new BlobLayout(root);
+  for (const folder of [layout.blobs, layout.staging, join(root, 'derived')]) await makeRoot(folder);
+  return new FilesystemBlobStore(layout);
+}
+
+/**
+ * Blobs as files. A blob becomes visible by a rename after its fsync, and `seal` returns after the fsync of the
+ * folders that name it; so a crash leaves a blob whole or leaves a file in `staging/`.
+ */
+class FilesystemBlobStore implements BlobStore {
+  readonly #layout: BlobLayout;
+  readonly #folders = new DurableFolders();
+  readonly #files = new OpenFiles(idleFilesMax);
+  readonly #spools = new Set<Spool>();
+
+  constructor(layout: BlobLayout) {
+    this.#layout = layout;
+  }
+
+  async stageBlob(): Promise<StagedBlob> {
+    const spool = this.#spool({ isDurable: true });
+    const hash = new DigestBuilder();
+    let digest: Digest | undefined;
+    return {
+      write: async (bytes) => {
+        // The disk takes the bytes on another thread while this one hashes them.
+        const written = spool.write(bytes);
+        hash.update(bytes);
+        await written;
+      },
+      finish: async () => {
+        digest = hash.digest();
+        return { digest, size: hash.size };
+      },
+      seal: async () => {
+        assert(digest, 'a blob is sealed after it is finished');
+        return this.#sealBlob(spool, digest);
+      },
+      discard: () => spool.discard(),
+    };
+  }
+
+  async stageDerived(): Promise<StagedDerived> {
+    const spool = this.#spool({ isDurable: false });
+    return {
+      write: (bytes) => spool.write(bytes),
+      seal: (address) => this.#sealDerived(spool, address),
+      discard: () => spool.discard(),
+    };
+  }
+
+  async open(address: BlobAddress | DerivedAddress): Promise<BlobReader> {
+    const path = this.#layout.fileOf(address);
+    if (path === undefined) throw unknownBlob(address);
+    try {
+      return await this.#files.open(path);
+    } catch (cause) {
+      throw isAbsent(cause) ? unknownBlob(address) : fileError('open', path, cause);
+    }
+  }
+
+  async stat(address: BlobAddress | DerivedAddress): Promise<number | undefined> {
+    const path = this.#layout.fileOf(address);
+    if (path === undefined) return undefined;
+    try {
+      return (await stat(path)).size;
+    } catch (cause) {
+      if (isAbsent(cause)) return undefined;
+      throw fileError('look at', path, cause);
+    }
+  }
+
+  /** Without an fsync: what a power cut brings back is garbage, which is swept again. */
+  async delete(address: BlobAddress | DerivedAddress): Promise<void> {
+    const path = this.#layout.fileOf(address);
+    if (path === undefined) return;
+    try {
+      this.#files.forget(path);
+      await unlink(path);
+    } catch (cause) {
+      if (!isAbsent(cause)) throw fileError('delete', path, cause);
+    } finally {
+      // Once more: someone may have opened it between the two lines above.
+      this.#files.forget(path);
+    }
+    if (!isDerived(address)) removeEmpty(this.#layout.incarnations(address.digest));
+  }
+
+  blobs(after?: BlobAddress): AsyncIterable<StoredBlob> {
+    return listBlobs(this.#layout, after);
+  }
+
+  derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }> {
+    return listDerived(this.#layout, kind);
+  }
+
+  staged(): AsyncIterable<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
+    return listStaged(this.#layout);
+  }
+
+  async sweepStaging(): Promise<number> {
+    let count = 0;
+    for await (const { name } of listStaged(this.#layout)) {
+      const path = join(this.#layout.staging, name);
+      try {
+        await unlink(path);
+        count += 1;
+      } catch (cause) {
+        if (!isAbsent(cause)) throw fileError('remove', path, cause);
+      }
+    }
+    return count;
+  }
+
+  /** Discards what is still staged. */
+  async close(): Promise<void> {
+    this.#files.close();
+    await Promise.all([...this.#spools].map((spool) => spool.discard()));
+  }
+
+  #spool(options: { isDurable: boolean }): Spool {
+    const spool = new Spool(this.#layout.staging, { ...options, onOver: () => this.#spools.delete(spool) });
+    this.#spools.add(spool);
+    return spool;
+  }
+
+  async #sealBlob(spool: Spool, digest: Digest): Promise<BlobAddress> {
+    const address = { digest, incarnation: randomBytes(16).toString('hex') };
+    const folder = this.#layout.incarnations(digest);
+    const made = this.#folders.make(folder);
+    made.catch(() => undefined);
+    await spool.settle();
+    await made;
+    await this.#moveInto(folder, spool.path, join(folder, address.incarnation));
+    await this.#folders.sync(folder);
+    return address;
+  }
+
+  /** Deleting the last incarnation of the same blob takes the folder away, perhaps just now: then it is made again. */
+  async #moveInto(folder: string, from: string, to: string): Promise<void> {
+    for (;;) {
+      try {
+        renameSync(from, to);
+        return;
+      } catch (cause) {
+        if (!isAbsent(cause) || (await sizeOf(from)) === undefined) throw fileError('seal', to, cause);
+        await this.#folders.make(folder);
+      }
+    }
+  }
+
+  async #sealDerived(spool: Spool, address: DerivedAddress): Promise<void> {
+    const path = this.#layout.derivedFile(address);
+    await spool.settle();
+    try {
+      this.#folders.makeLoose(this.#layout.derivedFolder(address));
+      renameSync(spool.path, path);
+    } catch (cause) {
+      throw fileError('seal', path, cause);
+    }
+    this.#files.forget(path);
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return errnoOf(error) === 'ENOENT';
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Other incarnations are in it, or someone was faster: both are as it should be.
+  }
+}

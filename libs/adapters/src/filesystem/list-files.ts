@@ -1,0 +1,83 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestFromHex, hexOf } from '#core/digest';
+import type { BlobAddress, DerivedAddress, StoredBlob } from '#ports/blob-store';
+import { type BlobLayout, isIncarnation } from './blob-path.js';
+import { errnoOf, fileError } from './file-error.js';
+
+/** Every blob after the given one, ordered by digest and incarnation. Holds one folder's names at a time. */
+export async function* listBlobs(layout: BlobLayout, after?: BlobAddress): AsyncGenerator<StoredBlob> {
+  const afterHex = after ? hexOf(after.digest) : '';
+  for (const fan of await names(layout.blobs, isFan)) {
+    if (fan < afterHex.slice(0, 2)) continue;
+    for (const hex of await names(join(layout.blobs, fan), isHex)) {
+      if (hex < afterHex) continue;
+      const digest = digestFromHex(hex);
+      for (const incarnation of await names(layout.incarnations(digest), isIncarnation)) {
+        if (after && hex === afterHex && incarnation <= after.incarnation) continue;
+        const found = await look(join(layout.incarnations(digest), incarnation));
+        if (found) yield { digest, incarnation, ...found };
+      }
+    }
+  }
+}
+
+/** Everything derived of one kind, ordered by version and key. */
+export async function* listDerived(
+  layout: BlobLayout,
+  kind: DerivedAddress['kind'],
+): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
+  const folder = layout.derived(kind);
+  const versions = (await names(folder, isVersion)).map((name) => Number(name.slice(1))).toSorted((a, b) => a - b);
+  for (const version of versions) {
+    for (const fan of await names(join(folder, `v${version}`), isFan)) {
+      for (const hex of await names(join(folder, `v${version}`, fan), isHex)) {
+        const address = { kind, version, key: digestFromHex(hex) };
+        const found = await look(layout.derivedFile(address));
+        if (found) yield { address, size: found.size };
+      }
+    }
+  }
+}
+
+export async function* listStaged(
+  layout: BlobLayout,
+): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
+  for (const name of await names(layout.staging, () => true)) {
+    const found = await look(join(layout.staging, name));
+    if (found) yield { name, ...found };
+  }
+}
+
+/** The sorted names of ours in a folder; none when it is not there. */
+async function names(folder: string, isOurs: (name: string) => boolean): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter(isOurs).toSorted();
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return [];
+    throw fileError('list', folder, cause);
+  }
+}
+
+/** Undefined when it went away while we listed. */
+async function look(path: string): Promise<{ readonly size: number; readonly modifiedAt: number } | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { size, modifiedAt: Math.floor(mtimeMs) };
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return undefined;
+    throw fileError('look at', path, cause);
+  }
+}
+
+function isFan(name: string): boolean {
+  return /^[0-9a-f]{2}$/.test(name);
+}
+
+function isHex(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
+function isVersion(name: string): boolean {
+  return /^v[1-9]\d{0,8}$/.test(name);
+}

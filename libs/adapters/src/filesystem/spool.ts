@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { assert } from '#core/error';
+import { errnoOf, fileError } from './file-error.js';
+
+const syncFile = promisify(fsync);
+
+/** What is smaller stays in memory until it is sealed: most layers of a build are, and a file is 16 calls. */
+const memoryBytesMax = 64 << 10;
+/** The kernel is asked to write back after this much, while more arrives, so that the last fsync is short. */
+const writeBackBytes = 64 << 20;
+
+/**
+ * Bytes on their way to a file: in memory while they are few, then in a file with an unguessable name in the staging
+ * folder. After an error of `write` or `settle` nothing of them is kept.
+ */
+export class Spool {
+  readonly path: string;
+  readonly #isDurable: boolean;
+  readonly #onOver: () => void;
+  #pieces: Buffer[] = [];
+  #size = 0;
+  #file: FileHandle | undefined;
+  #writeBack: Promise<void> | undefined;
+  #writtenBack = 0;
+  #isOver = false;
+
+  /** `onOver` is called when no file of it is open any more and no more bytes are taken. */
+  constructor(folder: string, { isDurable, onOver }: { isDurable: boolean; onOver: () => void }) {
+    this.path = join(folder, randomBytes(16).toString('hex'));
+    this.#isDurable = isDurable;
+    this.#onOver = onOver;
+  }
+
+  /** The caller may reuse `bytes` when this returns. @throws STORAGE_FULL, UNAVAILABLE */
+  async write(bytes: Uint8Array): Promise<void> {
+    assert(!this.#isOver, 'bytes are written before they are sealed or discarded');
+    if (!this.#file && this.#size + bytes.length <= memoryBytesMax) {
+      this.#pieces.push(Buffer.from(bytes));
+      this.#size += bytes.length;
+      return;
+    }
+    try {
+      this.#file ??= await this.#spill();
+      await writeAll(this.#file, bytes);
+      this.#size += bytes.length;
+      if (this.#isDurable && this.#size - this.#writtenBack >= writeBackBytes) await this.#startWriteBack(this.#file);
+    } catch (cause) {
+      await this.discard().catch(() => undefined);
+      throw fileError('write', this.path, cause);
+    }
+  }
+
+  /** Ends the bytes in a closed file at `path`, fsynced if they are to be durable. @throws STORAGE_FULL, UNAVAILABLE */
+  async settle(): Promise<void> {
+    assert(!this.#isOver, 'bytes are sealed once');
+    try {
+      if (this.#file) await this.#settleFile(this.#file);
+      else await this.#settleMemory();
+      this.#end();
+    } catch (cause) {
+      await this.discard().catch(() => undefined);
+      throw fileError('write', this.path, cause);
+    }
+  }
+
+  /** Removes the file; for what was settled too, as long as nobody moved it. */
+  async discard(): Promise<void> {
+    this.#end();
+    this.#pieces = [];
+    await this.#writeBack?.catch(() => undefined);
+    await this.#file?.close().catch(() => undefined);
+    this.#file = undefined;
+    removeFile(this.path);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#onOver();
+  }
+
+  async #spill(): Promise<FileHandle> {
+    const file = await open(this.path, 'wx');
+    this.#file = file;
+    for (const piece of this.#pieces) await writeAll(file, piece);
+    this.#pieces = [];
+    return file;
+  }
+
+  /** At most one at a time; a failure must not be lost, for the kernel reports it once. */
+  async #startWriteBack(file: FileHandle): Promise<void> {
+    await this.#writeBack;
+    this.#writtenBack = this.#size;
+    this.#writeBack = file.datasync();
+    this.#writeBack.catch(() => undefined);
+  }
+
+  async #settleFile(file: FileHandle): Promise<void> {
+    await this.#writeBack;
+    if (this.#isDurable) await file.sync();
+    this.#file = undefined;
+    await file.close();
+  }
+
+  /**
+   * The calls that only touch the page cache are synchronous: through the thread pool each costs more of the
+   * processor than it does, and a small commit has ten of them. Only the fsync waits for a disk.
+   */
+  async #settleMemory(): Promise<void> {
+    const file = openSync(this.path, 'wx');
+    try {
+      const bytes = Buffer.concat(this.#pieces);
+      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+      if (this.#isDurable) await syncFile(file);
+    } finally {
+      closeSync(file);
+    }
+    this.#pieces = [];
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, null);
+    done += bytesWritten;
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT') throw fileError('remove', path, cause);
+  }
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { type Digest, DigestBuilder } from '#core/digest';
+import { assert, VarveError } from '#core/error';
+import {
+  type BlobAddress,
+  type BlobReader,
+  type BlobStore,
+  type DerivedAddress,
+  isDerived,
+  type StagedBlob,
+  type StagedDerived,
+  type StoredBlob,
+} from '#ports/blob-store';
+
+/** A blob store that is forgotten when the process ends, for tests and for trying things out. */
+export function openMemoryBlobStore(): BlobStore {
+  return new MemoryBlobStore();
+}
+
+interface Held {
+  readonly bytes: Buffer;
+  readonly modifiedAt: number;
+}
+
+class MemoryBlobStore implements BlobStore {
+  readonly #blobs = new Map<string, Held & { readonly address: BlobAddress }>();
+  readonly #derived = new Map<string, Held & { readonly address: DerivedAddress }>();
+  readonly #staged = new Map<string, Staging>();
+
+  async stageBlob(): Promise<StagedBlob> {
+    const staging = this.#stage();
+    const hash = new DigestBuilder();
+    let digest: Digest | undefined;
+    return {
+      write: async (bytes) => {
+        staging.push(bytes);
+        hash.update(bytes);
+      },
+      finish: async () => {
+        digest = hash.digest();
+        return { digest, size: hash.size };
+      },
+      seal: async () => {
+        assert(digest, 'a blob is sealed after it is finished');
+        const address = { digest, incarnation: randomBytes(16).toString('hex') };
+        this.#blobs.set(keyOf(address), { address, ...staging.take() });
+        return address;
+      },
+      discard: async () => staging.drop(),
+    };
+  }
+
+  async stageDerived(): Promise<StagedDerived> {
+    const staging = this.#stage();
+    return {
+      write: async (bytes) => staging.push(bytes),
+      seal: async (address) => {
+        this.#derived.set(keyOf(address), { address, ...staging.take() });
+      },
+      discard: async () => staging.drop(),
+    };
+  }
+
+  async open(address: BlobAddress | DerivedAddress): Promise<BlobReader> {
+    const held = this.#find(address);
+    if (!held) throw new VarveError('BLOB_UNKNOWN', `the store does not hold ${keyOf(address)}`, { address });
+    return {
+      size: held.bytes.length,
+      read: async (target, position) => held.bytes.copy(target, 0, position, position + target.length),
+      close: async () => undefined,
+    };
+  }
+
+  async stat(address: BlobAddress | DerivedAddress): Promise<number | undefined> {
+    return this.#find(address)?.bytes.length;
+  }
+
+  async delete(address: BlobAddress | DerivedAddress): Promise<void> {
+    (isDerived(address) ? this.#derived : this.#blobs).delete(keyOf(address));
+  }
+
+  async *blobs(after?: BlobAddress): AsyncGenerator<StoredBlob> {
+    const from = after ? keyOf(after) : '';
+    for (const key of [...this.#blobs.keys()].toSorted()) {
+      const held = this.#blobs.get(key);
+      if (held && key > from) yield { ...held.address, size: held.bytes.length, modifiedAt: held.modifiedAt };
+    }
+  }
+
+  async *derived(
+    kind: DerivedAddress['kind'],
+  ): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
+    for (const { address, bytes } of [...this.#derived.values()]) {
+      if (address.kind === kind) yield { address, size: bytes.length };
+    }
+  }
+
+  async *staged(): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
+    for (const [name, { size, modifiedAt }] of [...this.#staged]) yield { name, size, modifiedAt };
+  }
+
+  async sweepStaging(): Promise<number> {
+    const count = this.#staged.size;
+    for (const staging of [...this.#staged.values()]) staging.drop();
+    return count;
+  }
+
+  async close(): Promise<void> {
+    await this.sweepStaging();
+  }
+
+  #find(address: BlobAddress | DerivedAddress): Held | undefined {
+    return (isDerived(address) ? this.#derived : this.#blobs).get(keyOf(address));
+  }
+
+  #stage(): Staging {
+    const name = randomBytes(16).toString('hex');
+    const staging = new Staging(() => this.#staged.delete(name));
+    this.#staged.set(name, staging);
+    return staging;
+  }
+}
+
+/** Bytes that nobody sees yet. */
+class Staging {
+  readonly #forget: () => void;
+  #pieces: Buffer[] = [];
+  size = 0;
+  modifiedAt = Date.now();
+
+  constructor(forget: () => void) {
+    this.#forget = forget;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#pieces.push(Buffer.from(bytes));
+    this.size += bytes.length;
+    this.modifiedAt = Date.now();
+  }
+
+  take(): Held {
+    const held = { bytes: Buffer.concat(this.#pieces), modifiedAt: this.modifiedAt };
+    this.drop();
+    return held;
+  }
+
+  drop(): void {
+    this.#pieces = [];
+    this.#forget();
+  }
+}
+
+/** Sorts as the addresses do: a digest has a fixed length. */
+function keyOf(address: BlobAddress | DerivedAddress): string {
+  if (isDerived(address)) return `${address.kind}/v${address.version}/${address.key}`;
+  return `${address.digest}/${address.incarnation}`;
+}
