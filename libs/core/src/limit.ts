@@ -40,6 +40,7 @@ export const limit = {
   // Archives and documents.
   documentBytesMax: 4 << 20,
   archiveEntriesMax: 1_000_000,
+  archiveDocumentsBytesMax: 64 << 20,
   archiveImagesMax: 1_000,
   layersPerImageMax: 10_000,
   requestBodyBytesMax: 1 << 20,

@@ -1,0 +1,201 @@
+import type { Descriptor } from '#core/commit';
+import { type Digest, hexOf } from '#core/digest';
+import { isVarveError, VarveError } from '#core/error';
+import { JsonPlace } from '#core/json-place';
+import { limit } from '#core/limit';
+import { type IndexEntry, parseIndex, parseManifest } from '#core/manifest';
+import { compressionOf, isConfigType, isIndexType, isManifestType } from '#core/media-type';
+import type { ArchiveContents } from './archive-contents.js';
+import type { ArchiveDocument, ImageName, StackedImage, StoredLayer } from './archive-image.js';
+import { invalid } from './entry-name.js';
+import { parseImageName, parseRefNameAnnotation, unnamed } from './image-name.js';
+import { stackedImage } from './stacked-image.js';
+
+/** The images of an OCI layout. `broken` are manifests that do not fit their configs, and which those are: none but beside a manifest.json. */
+export interface OciImages<Layer extends StoredLayer> {
+  readonly images: readonly StackedImage<Layer>[];
+  readonly broken: readonly { readonly config: Digest | null; readonly error: VarveError }[];
+}
+
+/** One manifest to read. `isOptional`: of an index of platforms, of which an archive may hold some only. */
+interface Wanted {
+  readonly descriptor: Descriptor;
+  readonly names: readonly ImageName[];
+  readonly isOptional: boolean;
+}
+
+/** Reads `index.json`, the indexes it names, and every image's manifest, config and layers. @see OCI image-spec, image-layout.md */
+export function ociImages<Layer extends StoredLayer>(
+  contents: ArchiveContents<Layer>,
+  warnings: string[],
+): OciImages<Layer> {
+  checkLayoutVersion(contents);
+  const document = contents.document('index.json');
+  if (!document) return { images: [], broken: [] };
+  const wanted = mergeNames(manifestsOf(contents, document, warnings));
+  const hasManifestJson = contents.has('manifest.json');
+  const images: StackedImage<Layer>[] = [];
+  const broken: { config: Digest | null; error: VarveError }[] = [];
+  const absent: VarveError[] = [];
+  for (const one of wanted) {
+    try {
+      images.push(ociImage(contents, one));
+    } catch (error) {
+      if (one.isOptional && isVarveError(error, 'BLOB_MISSING')) absent.push(error);
+      else if (hasManifestJson && isVarveError(error, 'MANIFEST_INVALID'))
+        broken.push({ config: configOf(contents, one), error });
+      else throw error;
+    }
+  }
+  if (absent[0] && images.length === 0) throw absent[0];
+  warnings.push(...absent.map((error) => `a platform is not in the archive and was left out: ${error.message}`));
+  return { images, broken };
+}
+
+/** Every manifest that the layout's index reaches, and the names it goes by. An index hands its names on. */
+function manifestsOf(contents: ArchiveContents<StoredLayer>, root: ArchiveDocument, warnings: string[]): Wanted[] {
+  const wanted: Wanted[] = [];
+  const indexes: { document: ArchiveDocument; names: readonly ImageName[] | null }[] = [
+    { document: root, names: null },
+  ];
+  // Read in order, each once per mention; the list grows while it is read.
+  for (const [i, index] of indexes.entries()) {
+    for (const entry of parseIndex(index.document.bytes, index.document.path)) {
+      const { descriptor } = entry;
+      const names = index.names ?? namesOf(entry);
+      if (isIndexType(descriptor.mediaType)) {
+        indexes.push({ document: documentOf(contents, descriptor, 'index'), names });
+      } else if (isManifestType(descriptor.mediaType) && !isAttestation(entry)) {
+        wanted.push({ descriptor, names, isOptional: i > 0 });
+      } else {
+        const kind = isAttestation(entry) ? 'an attestation' : descriptor.mediaType;
+        warnings.push(
+          `${index.document.path} names ${descriptor.digest} (${kind}), which is no image and was left out`,
+        );
+      }
+    }
+    if (indexes.length + wanted.length > limit.archiveImagesMax) {
+      throw new VarveError(
+        'LIMIT_EXCEEDED',
+        `index.json reaches more than ${limit.archiveImagesMax} manifests and indexes`,
+        {
+          limit: limit.archiveImagesMax,
+        },
+      );
+    }
+  }
+  return wanted;
+}
+
+function namesOf({ annotations }: IndexEntry): ImageName[] {
+  const full = annotations.get('io.containerd.image.name');
+  if (full) return [parseImageName(full)];
+  const ref = annotations.get('org.opencontainers.image.ref.name');
+  return [ref ? parseRefNameAnnotation(ref) : unnamed];
+}
+
+/** What BuildKit puts beside an image of several platforms. */
+function isAttestation({ annotations, platform }: IndexEntry): boolean {
+  return annotations.has('vnd.docker.reference.type') || platform?.os === 'unknown';
+}
+
+/** A manifest with several names stands in the index once for each. */
+function mergeNames(all: readonly Wanted[]): Wanted[] {
+  const byDigest = new Map<Digest, Wanted>();
+  for (const one of all) {
+    const before = byDigest.get(one.descriptor.digest);
+    byDigest.set(one.descriptor.digest, before ? { ...before, names: [...before.names, ...one.names] } : one);
+  }
+  return [...byDigest.values()];
+}
+
+function ociImage<Layer extends StoredLayer>(contents: ArchiveContents<Layer>, wanted: Wanted): StackedImage<Layer> {
+  const document = documentOf(contents, wanted.descriptor, 'manifest');
+  const manifest = parseManifest(document.bytes, `manifest ${wanted.descriptor.digest}`);
+  if (!isConfigType(manifest.config.mediaType)) {
+    throw new VarveError(
+      'UNSUPPORTED',
+      `manifest ${wanted.descriptor.digest} is of no image: its config is ${manifest.config.mediaType}`,
+      {
+        manifest: wanted.descriptor.digest,
+        mediaType: manifest.config.mediaType,
+      },
+    );
+  }
+  return stackedImage({
+    names: wanted.names,
+    configDocument: documentOf(contents, manifest.config, 'config'),
+    configMediaType: manifest.config.mediaType,
+    manifest: { descriptor: wanted.descriptor, document },
+    layers: manifest.layers.map((layer) => layerOf(contents, layer)),
+  });
+}
+
+function configOf(contents: ArchiveContents<StoredLayer>, { descriptor }: Wanted): Digest | null {
+  const document = contents.document(pathOf(descriptor));
+  if (!document) return null;
+  const config = JsonPlace.parse(document.bytes, document.path, 'MANIFEST_INVALID').get('config').get('digest');
+  return config.exists ? config.digest() : null;
+}
+
+function layerOf<Layer extends StoredLayer>(contents: ArchiveContents<Layer>, descriptor: Descriptor): Layer {
+  if (compressionOf(descriptor.mediaType) === undefined) {
+    throw new VarveError(
+      'UNSUPPORTED',
+      `layer ${descriptor.digest} is ${descriptor.mediaType}: expected a tar, plain, gzip or zstd, not encrypted`,
+      { layer: descriptor.digest, mediaType: descriptor.mediaType },
+    );
+  }
+  const layer = contents.layer(pathOf(descriptor));
+  if (!layer) throw missing(descriptor, 'layer');
+  checkDescriptor(descriptor, layer.digest, layer.sizeBytes, 'layer');
+  return layer;
+}
+
+function documentOf(contents: ArchiveContents<StoredLayer>, descriptor: Descriptor, kind: string): ArchiveDocument {
+  const document = contents.document(pathOf(descriptor));
+  if (!document) throw missing(descriptor, kind);
+  checkDescriptor(descriptor, document.digest, document.bytes.length, kind);
+  return document;
+}
+
+function pathOf({ digest }: Descriptor): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+function missing({ digest, mediaType }: Descriptor, kind: string): VarveError {
+  return new VarveError('BLOB_MISSING', `the archive names the ${kind} ${digest} and does not hold it`, {
+    digest,
+    mediaType,
+  });
+}
+
+function checkDescriptor(expected: Descriptor, digest: Digest, sizeBytes: number, kind: string): void {
+  if (digest !== expected.digest) {
+    throw new VarveError('DIGEST_MISMATCH', `${kind} at ${pathOf(expected)} has the digest ${digest}`, {
+      expected: expected.digest,
+      actual: digest,
+    });
+  }
+  if (sizeBytes !== expected.size) {
+    throw new VarveError(
+      'SIZE_MISMATCH',
+      `${kind} ${digest} has ${sizeBytes} bytes, its descriptor says ${expected.size}`,
+      {
+        digest,
+        expected: expected.size,
+        actual: sizeBytes,
+      },
+    );
+  }
+}
+
+function checkLayoutVersion(contents: ArchiveContents<StoredLayer>): void {
+  const document = contents.document('oci-layout');
+  if (!document) {
+    if (contents.has('manifest.json')) return;
+    throw invalid('oci-layout', 'an OCI layout says its version', 'it has index.json and no oci-layout');
+  }
+  const version = JsonPlace.parse(document.bytes, 'oci-layout', 'ARCHIVE_INVALID').get('imageLayoutVersion');
+  if (!version.text().startsWith('1.')) throw version.fault('1.x');
+}
