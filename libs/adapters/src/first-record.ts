@@ -1,0 +1,13 @@
+import { randomBytes } from 'node:crypto';
+import { encodeEvent } from '#core/event-codec';
+
+/** A new log's name: short, and never the same twice. Positions carry it. */
+export function newLogId(): string {
+  return `l${randomBytes(5).toString('hex')}`;
+}
+
+/** What stands first in every partition of a new log: from here on rule set 1 decides. @see event-log 1.4 */
+export function firstRecord(logId: string, time: number): Uint8Array {
+  const event = { type: 'rules.activate.v1', txid: randomBytes(16).toString('hex'), rules: 1 } as const;
+  return encodeEvent(event, { source: `varve/${logId}`, time, salt: randomBytes(16) });
+}

@@ -1,0 +1,151 @@
+import type { CommitId } from '#core/commit';
+import type { Digest, DiffId } from '#core/digest';
+import { unreachable } from '#core/error';
+import {
+  type AliasRow,
+  type BlobRow,
+  type Change,
+  type CommitRow,
+  type Facts,
+  type LayerRow,
+  newPartition,
+  type OutcomeRow,
+  type PartitionRow,
+  type ReflogRow,
+  type RepositoryRow,
+} from '#core/graph-row';
+import type { RefName, RepositoryName } from '#core/name';
+import { byIncarnation } from '#core/overlay-facts';
+import type { RefValue } from '#core/ref';
+import { emptyStateDigest } from '#core/state-digest';
+import type { Checkpoint, GraphBatch } from '#ports/graph-store';
+
+/** Everything of one repository. */
+export interface MemoryRepository {
+  row: RepositoryRow;
+  readonly commits: CommitRow[];
+  readonly seqs: Map<CommitId, number>;
+  readonly bytes: Map<CommitId, Uint8Array>;
+  readonly aliases: AliasRow[];
+  readonly refs: Map<RefName, RefValue>;
+  /** In the order of their versions. */
+  readonly reflog: ReflogRow[];
+}
+
+/** The rows of one partition of one generation, in maps. */
+export class MemoryPartition implements Facts {
+  readonly repositories = new Map<RepositoryName, MemoryRepository>();
+  readonly #outcomes = new Map<string, OutcomeRow>();
+  readonly #layers = new Map<DiffId, LayerRow>();
+  readonly #blobs = new Map<Digest, readonly BlobRow[]>();
+  checkpoint: Checkpoint = {
+    offset: -1,
+    recordDigest: '',
+    stateDigest: emptyStateDigest,
+    partition: newPartition,
+  };
+
+  /** One step that nothing can come between. Returns where the graph is afterwards. */
+  apply({ previousOffset, changes, ...next }: GraphBatch): number {
+    if (this.checkpoint.offset !== previousOffset) return this.checkpoint.offset;
+    for (const change of changes) this.#set(change);
+    this.checkpoint = { ...this.checkpoint, ...next };
+    return next.offset;
+  }
+
+  partition(): PartitionRow {
+    return this.checkpoint.partition;
+  }
+
+  repository(repo: RepositoryName): RepositoryRow | undefined {
+    return this.repositories.get(repo)?.row;
+  }
+
+  commit(repo: RepositoryName, id: CommitId): CommitRow | undefined {
+    const repository = this.repositories.get(repo);
+    const seq = repository?.seqs.get(id);
+    return seq === undefined ? undefined : repository?.commits[seq];
+  }
+
+  commitAt(repo: RepositoryName, seq: number): CommitRow | undefined {
+    return this.repositories.get(repo)?.commits[seq];
+  }
+
+  ref(repo: RepositoryName, ref: RefName): RefValue | undefined {
+    return this.repositories.get(repo)?.refs.get(ref);
+  }
+
+  outcome(txid: string): OutcomeRow | undefined {
+    return this.#outcomes.get(txid);
+  }
+
+  layer(diffId: DiffId): LayerRow | undefined {
+    return this.#layers.get(diffId);
+  }
+
+  blobs(digest: Digest): readonly BlobRow[] {
+    return this.#blobs.get(digest) ?? [];
+  }
+
+  #set(change: Change): void {
+    switch (change.type) {
+      case 'partition':
+        this.checkpoint = { ...this.checkpoint, partition: change.after };
+        return;
+      case 'repository':
+        this.#setRepository(change.after);
+        return;
+      case 'commit':
+        this.#addCommit(change);
+        return;
+      case 'ref':
+        this.#repository(change.repo).refs.set(change.ref, change.after);
+        return;
+      case 'reflog':
+        this.#repository(change.after.repo).reflog.push(change.after);
+        return;
+      case 'outcome':
+        this.#outcomes.set(change.after.txid, change.after);
+        return;
+      case 'layer':
+        this.#layers.set(change.after.diffId, change.after);
+        return;
+      case 'blob':
+        this.#setBlob(change);
+        return;
+      default:
+        unreachable(change);
+    }
+  }
+
+  #setRepository(row: RepositoryRow): void {
+    const known = this.repositories.get(row.repo);
+    if (known) known.row = row;
+    else this.repositories.set(row.repo, newRepository(row));
+  }
+
+  #addCommit({ after, bytes, aliases }: Extract<Change, { type: 'commit' }>): void {
+    const repository = this.#repository(after.repo);
+    repository.commits[after.seq] = after;
+    repository.seqs.set(after.id, after.seq);
+    repository.bytes.set(after.id, bytes);
+    repository.aliases.push(...aliases);
+  }
+
+  #setBlob({ before, after }: Extract<Change, { type: 'blob' }>): void {
+    const { digest, incarnation } = (after ?? before) as BlobRow;
+    const others = this.blobs(digest).filter((row) => row.incarnation !== incarnation);
+    const rows = after === null ? others : [...others, after].toSorted(byIncarnation);
+    if (rows.length === 0) this.#blobs.delete(digest);
+    else this.#blobs.set(digest, rows);
+  }
+
+  /** Changes put a repository before what is in it. */
+  #repository(repo: RepositoryName): MemoryRepository {
+    return this.repositories.get(repo) as MemoryRepository;
+  }
+}
+
+function newRepository(row: RepositoryRow): MemoryRepository {
+  return { row, commits: [], seqs: new Map(), bytes: new Map(), aliases: [], refs: new Map(), reflog: [] };
+}

@@ -1,0 +1,29 @@
+import { type ErrorCode, isVarveError, VarveError } from '#core/error';
+
+/** SQLite's primary result codes that mean something to us; an extended code carries one in its low byte. */
+const codes: Readonly<Record<number, ErrorCode>> = { 11: 'CORRUPT', 13: 'STORAGE_FULL', 26: 'CORRUPT' };
+
+/** How to speak of one database in errors, and what to do when its bytes are not what was written. */
+export interface DatabaseName {
+  readonly path: string;
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** A driver's error in our words: full, corrupt, or for everything else (busy, read-only, I/O) unavailable. */
+export function translateError(error: unknown, name: DatabaseName): VarveError {
+  if (isVarveError(error)) return error;
+  const code = codes[resultCodeOf(error)] ?? 'UNAVAILABLE';
+  const reason = error instanceof Error ? error.message : String(error);
+  const messages: Partial<Record<ErrorCode, string>> = {
+    CORRUPT: `the ${name.what} at ${name.path} cannot be read: ${reason}. ${name.remedy}`,
+    STORAGE_FULL: `there is no room to write the ${name.what} at ${name.path}: ${reason}`,
+  };
+  const message = messages[code] ?? `the ${name.what} at ${name.path} does not answer: ${reason}`;
+  return new VarveError(code, message, { path: name.path }, { cause: error });
+}
+
+function resultCodeOf(error: unknown): number {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  return typeof code === 'number' ? code & 0xff : -1;
+}
