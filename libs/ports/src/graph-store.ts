@@ -55,7 +55,9 @@ export interface GraphReader {
   /** The value, also of a deleted ref (`commit: null`); undefined when it never was. */
   ref(repo: RepositoryName, ref: RefName): Promise<RefValue | undefined>;
   /** Refs that exist, by name. */
-  refs(repo: RepositoryName): Promise<readonly { readonly ref: RefName; readonly value: RefValue & { commit: CommitId } }[]>;
+  refs(
+    repo: RepositoryName,
+  ): Promise<readonly { readonly ref: RefName; readonly value: RefValue & { commit: CommitId } }[]>;
   /** Newest first; of one ref or of all; only versions below `before`. */
   reflog(
     repo: RepositoryName,
@@ -109,7 +111,11 @@ export interface GraphStore extends GraphReader {
 
 /** A graph under construction. */
 export interface GraphGeneration extends Pick<GraphStore, 'checkpoint' | 'facts' | 'apply' | 'partitionCount'> {
-  /** From now on this is the graph; the old one is removed. One step for every reader. */
-  promote(): Promise<void>;
+  /**
+   * From now on this is the graph; the old one is removed. One step for every reader. False, and nothing is changed,
+   * when the old one is ahead in some partition: readers never see the graph go back.
+   */
+  promote(): Promise<boolean>;
+  /** No effect after `promote`. */
   discard(): Promise<void>;
 }

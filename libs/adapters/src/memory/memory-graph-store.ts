@@ -53,11 +53,20 @@ class MemoryGraphStore implements GraphStore {
   async beginGeneration(): Promise<GraphGeneration> {
     assert(!this.#building, 'a generation of the graph is being built already');
     const partitions = emptyPartitions(this.partitionCount);
-    this.#building = new MemoryGeneration(partitions, (promoted) => {
-      if (promoted) this.#live = partitions;
-      this.#building = undefined;
-    });
+    this.#building = new MemoryGeneration(
+      partitions,
+      () => this.#promote(partitions),
+      () => (this.#building = undefined),
+    );
     return this.#building;
+  }
+
+  #promote(partitions: readonly MemoryPartition[]): boolean {
+    if (this.#live.some((live, i) => live.checkpoint.offset > partitionIn(partitions, i).checkpoint.offset))
+      return false;
+    this.#live = partitions;
+    this.#building = undefined;
+    return true;
   }
 
   async outcome(partition: number, txid: string) {
@@ -161,12 +170,14 @@ class MemoryGraphStore implements GraphStore {
 class MemoryGeneration implements GraphGeneration {
   readonly partitionCount: number;
   readonly #partitions: readonly MemoryPartition[];
-  readonly #end: (promoted: boolean) => void;
+  readonly #promote: () => boolean;
+  readonly #discard: () => void;
 
-  constructor(partitions: readonly MemoryPartition[], end: (promoted: boolean) => void) {
+  constructor(partitions: readonly MemoryPartition[], promote: () => boolean, discard: () => void) {
     this.partitionCount = partitions.length;
     this.#partitions = partitions;
-    this.#end = end;
+    this.#promote = promote;
+    this.#discard = discard;
   }
 
   async checkpoint(partition: number) {
@@ -182,11 +193,11 @@ class MemoryGeneration implements GraphGeneration {
   }
 
   async promote() {
-    this.#end(true);
+    return this.#promote();
   }
 
   async discard() {
-    this.#end(false);
+    this.#discard();
   }
 }
 

@@ -90,17 +90,27 @@ class SqliteGraphStore implements GraphStore {
     const tables = new GraphTables(this.#db, this.#live.generation + 1);
     this.#db.transaction(() => createGeneration(this.#db, tables.generation));
     this.#building = tables;
-    return new SqliteGeneration(tables, (promoted) => this.#endGeneration(tables, promoted));
+    return new SqliteGeneration(
+      tables,
+      () => this.#promote(tables),
+      () => this.#discard(tables),
+    );
   }
 
-  #endGeneration(tables: GraphTables, promoted: boolean): void {
-    if (this.#building !== tables) return;
-    const gone = promoted ? this.#live : tables;
+  #promote(tables: GraphTables): boolean {
+    if (this.#live.checkpoint().offset > tables.checkpoint().offset) return false;
     this.#db.transaction(() => {
-      if (promoted) this.#db.prepare('UPDATE live SET generation = ?').run(tables.generation);
-      dropGeneration(this.#db, gone.generation);
+      this.#db.prepare('UPDATE live SET generation = ?').run(tables.generation);
+      dropGeneration(this.#db, this.#live.generation);
     });
-    if (promoted) this.#live = tables;
+    this.#live = tables;
+    this.#building = undefined;
+    return true;
+  }
+
+  #discard(tables: GraphTables): void {
+    if (this.#building !== tables) return;
+    this.#db.transaction(() => dropGeneration(this.#db, tables.generation));
     this.#building = undefined;
   }
 
@@ -230,11 +240,13 @@ class SqliteGraphStore implements GraphStore {
 class SqliteGeneration implements GraphGeneration {
   readonly partitionCount = 1;
   readonly #tables: GraphTables;
-  readonly #end: (promoted: boolean) => void;
+  readonly #promote: () => boolean;
+  readonly #discard: () => void;
 
-  constructor(tables: GraphTables, end: (promoted: boolean) => void) {
+  constructor(tables: GraphTables, promote: () => boolean, discard: () => void) {
     this.#tables = tables;
-    this.#end = end;
+    this.#promote = promote;
+    this.#discard = discard;
   }
 
   async checkpoint() {
@@ -251,11 +263,11 @@ class SqliteGeneration implements GraphGeneration {
   }
 
   async promote() {
-    this.#end(true);
+    return this.#promote();
   }
 
   async discard() {
-    this.#end(false);
+    this.#discard();
   }
 }
 

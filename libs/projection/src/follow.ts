@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, isVarveError, VarveError } from '#core/error';
+import type { LogRecord } from '#core/event';
+import { limit } from '#core/limit';
+import type { EventLog } from '#ports/event-log';
+import type { GraphStore } from '#ports/graph-store';
+import { checkContinuity, checkNoGap } from './continue-log.js';
+import { project, type Projected } from './project.js';
+
+/** What passes by itself: the projector waits and goes on from the checkpoint. Everything else is an alarm. */
+const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'STORAGE_FULL', 'OVERLOADED']);
+const retryMsMin = 50;
+const retryMsMax = 5_000;
+
+/**
+ * Keeps the graph up with the log, one loop a partition. Any number of projectors may work on one graph: applying is a
+ * compare-and-swap on the offset, and the fold is the same everywhere, so the slower one only skips.
+ *
+ * It halts, and never goes on, when the log is behind the graph or has a gap, and at rules it does not know; then
+ * `failure` settles and `caughtUp` rejects. @see event-log 1.4
+ */
+export class Projector {
+  /** Settles, with the reason, when a partition halts; never if none does. */
+  readonly failure: Promise<VarveError>;
+  readonly #log: EventLog;
+  readonly #graph: GraphStore;
+  readonly #ending = new AbortController();
+  readonly #failed = Promise.withResolvers<VarveError>();
+  #halted: VarveError | undefined;
+  #loops: Promise<void>[] = [];
+
+  constructor({ log, graph }: { readonly log: EventLog; readonly graph: GraphStore }) {
+    this.#log = log;
+    this.#graph = graph;
+    this.failure = this.#failed.promise;
+  }
+
+  start(): void {
+    const partitions = Array.from({ length: this.#log.partitionCount }, (_, partition) => partition);
+    this.#loops = partitions.map((partition) => this.#follow(partition));
+  }
+
+  /** When everything that stood in the log at the time of the call is projected. @throws what a halted partition failed with */
+  async caughtUp(): Promise<void> {
+    await Promise.all(this.#loops.map((_, partition) => this.#caughtUp(partition)));
+  }
+
+  /** The batch in hand is finished or left; nothing half of it stays. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await Promise.all(this.#loops);
+  }
+
+  async #caughtUp(partition: number): Promise<void> {
+    const target = (await this.#log.end(partition)) - 1;
+    const reached = Promise.withResolvers<void>();
+    const stopListening = this.#graph.onApplied((notice) => {
+      if (notice.partition === partition && notice.offset >= target) reached.resolve();
+    });
+    try {
+      // Notices may be lost or come from elsewhere, so the checkpoint is looked at as well.
+      while (!this.#halted && (await this.#graph.checkpoint(partition)).offset < target) {
+        await Promise.race([reached.promise, this.failure, sleep(retryMsMin)]);
+      }
+    } finally {
+      stopListening();
+    }
+    if (this.#halted) throw this.#halted;
+  }
+
+  async #follow(partition: number): Promise<void> {
+    let waitMs = retryMsMin;
+    while (!this.#ending.signal.aborted) {
+      try {
+        await this.#followFrom(partition, await this.#graph.checkpoint(partition), () => (waitMs = retryMsMin));
+      } catch (error) {
+        if (!isVarveError(error) || !passing.has(error.code)) return this.#halt(error);
+        await sleep(waitMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
+        waitMs = Math.min(2 * waitMs, retryMsMax);
+      }
+    }
+  }
+
+  /** Follows until the end is asked for, or until the graph turns out to be behind where it was: then it starts again there. */
+  async #followFrom(partition: number, checkpoint: Projected, onApplied: () => void): Promise<void> {
+    await checkContinuity(this.#log, partition, checkpoint);
+    let at = checkpoint;
+    for await (const batch of this.#log.follow(partition, at.offset + 1, this.#ending.signal)) {
+      for (const records of sliced(batch, at.offset)) {
+        if (this.#ending.signal.aborted) return;
+        checkNoGap(this.#log, partition, at.offset, records);
+        const next = await project(this.#graph, partition, at, records);
+        // Someone was faster, or the store lost its tail: its own checkpoint says where and what it is.
+        if (next.offset !== records.at(-1)?.offset) return;
+        at = next;
+        onApplied();
+      }
+    }
+  }
+
+  #halt(error: unknown): void {
+    const message = `projection failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#halted ??= isVarveError(error) ? error : new VarveError('INTERNAL', message, {}, { cause: error });
+    this.#failed.resolve(this.#halted);
+  }
+}
+
+/** What is new in a batch, in steps small enough for one transaction. */
+function* sliced(batch: readonly LogRecord[], offset: number): Generator<readonly LogRecord[]> {
+  const fresh = batch.filter((record) => record.offset > offset);
+  for (let at = 0; at < fresh.length; at += limit.applyRecordsMax) yield fresh.slice(at, at + limit.applyRecordsMax);
+}
