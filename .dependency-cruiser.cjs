@@ -24,7 +24,7 @@ function onlyAllowed([folder, { libs: allowedLibs, packages, node }]) {
     name: `${folder.replace('/', '-')}-imports-only-what-the-table-allows`,
     severity: 'error',
     from: { path: `^${folder}/`, pathNot: isTest },
-    to: { pathNot: anyOf(allowed) },
+    to: { pathNot: anyOf(allowed), couldNotResolve: false },
   };
 }
 

@@ -34,7 +34,7 @@ describe('names', () => {
       .filter((path) => {
         const name = basename(path, '.ts');
         return (
-          !/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z]+)?$/.test(name) || refusedNames.includes(name.split('.')[0] as string)
+          !/^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9-]+)*$/.test(name) || refusedNames.includes(name.split('.')[0] as string)
         );
       });
 
