@@ -36,7 +36,7 @@ const pieceBytes = 1 << 18;
 /**
  * The entries of a tar that streams in. Pulls from `source` only when more is asked for; a body that is not read is
  * skipped. Holds one piece of the source, never a body. Closes the source when it ends or is left.
- * @throws ARCHIVE_INVALID (a broken or cut-off tar), LIMIT_EXCEEDED, with detail {entry, offset, rule, path?}
+ * @throws ARCHIVE_INVALID (a broken or cut-off tar, also one without the zero blocks at its end), LIMIT_EXCEEDED, with detail {entry, offset, rule, path?}
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const events = new TarEvents(source);
@@ -81,7 +81,7 @@ class TarEvents {
       end: () => this.#waiting.push('end'),
     };
     // An archive's members are whole layers.
-    this.#scanner = new TarScanner(handler, { code: 'ARCHIVE_INVALID', fileBytesMax: limit.layerBytesMax });
+    this.#scanner = new TarScanner(handler, { code: 'ARCHIVE_INVALID', fileBytesMax: limit.layerBytesMax, mustEnd: true });
   }
 
   async next(): Promise<Told> {

@@ -20,6 +20,8 @@ export interface TarScannerOptions {
   /** What a broken tar is called. */
   readonly code?: TarPlace['code'];
   readonly fileBytesMax?: number;
+  /** A tar without its zero blocks is refused: cut off between two entries it would look whole. Layers may lack them. */
+  readonly mustEnd?: boolean;
 }
 
 const blockBytes = 512;
@@ -45,6 +47,7 @@ export class TarScanner {
   readonly #handler: TarHandler;
   readonly #code: TarPlace['code'];
   readonly #fileBytesMax: number;
+  readonly #mustEnd: boolean;
 
   #state: State = 'header';
   /** Bytes pushed so far, up to the one in hand. */
@@ -66,11 +69,12 @@ export class TarScanner {
 
   constructor(
     handler: TarHandler,
-    { code = 'LAYER_INVALID', fileBytesMax = limit.fileBytesMax }: TarScannerOptions = {},
+    { code = 'LAYER_INVALID', fileBytesMax = limit.fileBytesMax, mustEnd = false }: TarScannerOptions = {},
   ) {
     this.#handler = handler;
     this.#code = code;
     this.#fileBytesMax = fileBytesMax;
+    this.#mustEnd = mustEnd;
   }
 
   /** Where the scanner is, for errors about the entry in hand. */
@@ -95,6 +99,10 @@ export class TarScanner {
     const isDangling = this.#pax !== null || this.#longName !== null || this.#longLink !== null;
     if (isDangling && (this.#state === 'header' || this.#state === 'padding')) {
       throw refusal(this.place, 'dangling-extended-header', 'the tar ends behind an extended header');
+    }
+    if (this.#mustEnd && this.#state !== 'ended' && this.#state !== 'zero') {
+      const message = `it ends at byte ${this.#position}, without the zero blocks that end a tar`;
+      throw refusal(this.place, 'truncated-header', message);
     }
     this.#state = 'ended';
     this.#handler.end();
