@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
+import { type CommitId, encodeCommit, newCommit } from '#core/commit';
+import { digestOf, type DiffId } from '#core/digest';
+import type { Event } from '#core/event';
+import { encodeEvent } from '#core/event-codec';
+import { limit } from '#core/limit';
+import { branchRef, parseRepositoryName } from '#core/name';
+import type { EventLog } from '#ports/event-log';
+import type { GraphStore } from '#ports/graph-store';
+import { rebuild } from '#projection/rebuild';
+import { machine } from './measure.js';
+
+/**
+ * How many records a second does a graph take when it is made again from the log? Each record is one commit with one
+ * layer on `main`, about 1.5 KB. The graph starts empty, as after its loss. Argument: how many records.
+ */
+const count = Number(process.argv[2] ?? 50_000);
+const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
+try {
+  const log = openMemoryEventLog({ now: Date.now });
+  await fill(log, count);
+  console.log(
+    `### Rebuild of ${count} records\n\n${machine()}\n\n| graph | records/s | µs a record |\n| --- | --: | --: |`,
+  );
+  await measure('memory', log, openMemoryGraphStore());
+  await measure('sqlite', log, openSqliteGraphStore(join(folder, 'graph.db')));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function measure(name: string, log: EventLog, graph: GraphStore): Promise<void> {
+  const start = performance.now();
+  const { records } = await rebuild({ log, graph });
+  const seconds = (performance.now() - start) / 1e3;
+  const tip = await graph.ref(parseRepositoryName('bench'), branchRef('main'));
+  await graph.close();
+  if (tip?.version !== count)
+    throw new Error(`main is at version ${tip?.version}, not ${count}: records were rejected`);
+  console.log(`| ${name} | ${(records / seconds).toFixed(0)} | ${((seconds / records) * 1e6).toFixed(1)} |`);
+}
+
+async function fill(log: EventLog, records: number): Promise<void> {
+  let batch: Uint8Array[] = [];
+  let parent: CommitId | null = null;
+  for (let n = 0; n < records; n += 1) {
+    const { event, tip } = commitOf(n, parent);
+    parent = tip;
+    batch.push(encodeEvent(event, { source: `varve/${log.id}`, time: n, salt: Buffer.alloc(16, n) }));
+    if (batch.length < limit.appendBatchRecordsMax && n < records - 1) continue;
+    await log.append(0, batch);
+    batch = [];
+  }
+}
+
+function commitOf(n: number, parent: CommitId | null): { readonly event: Event; readonly tip: CommitId } {
+  const repo = parseRepositoryName('bench');
+  const main = branchRef('main');
+  const layer = digestOf(`layer ${n}`) as DiffId;
+  const message = `step ${n}: ${'what was done, and why it was worth a layer '.repeat(5)}`;
+  const commit = encodeCommit(newCommit({ parents: parent ? [parent] : [], layers: [layer], message }));
+  const proposal = {
+    txid: digestOf(`tx ${n}`).slice('sha256:'.length, 'sha256:'.length + 32),
+    repo,
+    actor: { name: 'bench', verified: false },
+    request: null,
+    gcEpoch: 0,
+    operation: 'commit',
+    reason: 'bench',
+    commits: [commit.bytes],
+    blobs: [
+      {
+        digest: layer,
+        size: 1024,
+        incarnation: digestOf(`copy ${n}`).slice('sha256:'.length, 'sha256:'.length + 32),
+        mediaType: 'application/vnd.oci.image.layer.v1.tar',
+        layer: { diffId: layer, tarBytes: 1024 },
+      },
+    ],
+    updates: [{ ref: main, expect: { commit: parent, version: n }, to: commit.id, mode: 'ff' }],
+  } as const;
+  const event: Event = parent
+    ? { type: 'ref.update.v1', ...proposal }
+    : { type: 'repo.create.v1', defaultBranch: main, ...proposal };
+  return { event, tip: commit.id };
+}
