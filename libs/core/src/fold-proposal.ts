@@ -5,7 +5,7 @@ import { type Accepted, rejected, type Rejected, type Step } from './fold-step.j
 import { acceptCommit } from './fold-commit.js';
 import type { CommitRow, LayerRow, RepositoryRow } from './graph-row.js';
 import { isTag } from './name.js';
-import { type RefUpdate, type RefValue, sameRefValue } from './ref.js';
+import { formatRefValue, type RefUpdate, type RefValue, sameRefValue } from './ref.js';
 
 /**
  * Judges a proposal under rule set 1: the repository, the blobs it names, its commits in order, its ref moves. All or
@@ -116,7 +116,7 @@ function whatForbidsMove(
   actual: RefValue,
 ): Rejected | undefined {
   if (!sameRefValue(actual, expect)) {
-    const message = `${ref} is at ${formatValue(actual)}; the update expects ${formatValue(expect)}`;
+    const message = `${ref} is at ${formatRefValue(actual)}; the update expects ${formatRefValue(expect)}`;
     return rejected('REF_STALE', message, { repository: repo, ref, expected: expect, actual });
   }
   if (to === null && actual.commit === null) {
@@ -149,8 +149,4 @@ function whatForbidsForward(step: Step, target: CommitRow, ref: string, tip: Com
     to: target.id,
     tooFar: answer === 'unproven',
   });
-}
-
-function formatValue({ commit, version }: RefValue): string {
-  return `${commit ?? 'nothing'}, version ${version}`;
 }

@@ -24,3 +24,8 @@ export interface RefUpdate {
 export function sameRefValue(a: RefValue, b: RefValue): boolean {
   return a.commit === b.commit && a.version === b.version;
 }
+
+/** For messages. */
+export function formatRefValue({ commit, version }: RefValue): string {
+  return `${commit ?? 'nothing'}, version ${version}`;
+}

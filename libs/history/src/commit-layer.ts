@@ -1,0 +1,189 @@
+import { type Commit, type CommitId, decodeCommit, encodeCommit, type EncodedCommit, newCommit } from '#core/commit';
+import type { DiffId } from '#core/digest';
+import { isVarveError, VarveError, type ErrorCode } from '#core/error';
+import type { NamedBlob } from '#core/event';
+import type { CommitRow } from '#core/graph-row';
+import type { RefName, RepositoryName } from '#core/name';
+import { partitionOf } from '#core/partition';
+import { type RefValue, sameRefValue } from '#core/ref';
+import type { ReceivedLayer } from '#layer/receive-layer';
+import type { BlobStore } from '#ports/blob-store';
+import type { GraphReader } from '#ports/graph-store';
+import { stackOf } from '#ports/read-stack';
+import type { TreeStore } from '#union/tree-store';
+import { readRef } from './read-ref.js';
+import { staleRef } from './refusal.js';
+import type { Submitter } from './submitter.js';
+import type { WriteContext, Written } from './write.js';
+
+export interface CommitLayerStores {
+  readonly graph: GraphReader;
+  readonly submitter: Submitter;
+  readonly trees: TreeStore;
+  readonly blobs: BlobStore;
+}
+
+/** A layer on a branch, with its message. No layer: a commit that says something and changes no file. */
+export interface LayerCommit {
+  readonly repo: RepositoryName;
+  readonly branch: RefName;
+  readonly layer: ReceivedLayer | null;
+  readonly message: string;
+  readonly author: string;
+  readonly time: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Absent: what the branch is when the call is made. */
+  readonly expect?: RefValue | undefined;
+}
+
+/**
+ * Puts a commit on the tip of a branch. It carries on the tip's config and platform, and it is proposed only if its
+ * tree can be planned. The layer's bytes are made visible just before the record is appended and are taken away again
+ * when the record is refused, so a failure leaves nothing behind. A branch that is not there is made only in a
+ * repository without commits.
+ * @throws REPOSITORY_UNKNOWN, REF_UNKNOWN, REF_STALE, LAYER_INVALID, COMMIT_INVALID, LIMIT_EXCEEDED, and what
+ * `Submitter.submit` throws
+ */
+export async function commitLayer(
+  stores: CommitLayerStores,
+  request: LayerCommit,
+  context: WriteContext,
+): Promise<Written & { readonly commit: CommitId }> {
+  try {
+    return await commitReceived(stores, request, context);
+  } finally {
+    await request.layer?.discard();
+  }
+}
+
+async function commitReceived(
+  stores: CommitLayerStores,
+  request: LayerCommit,
+  context: WriteContext,
+): Promise<Written & { readonly commit: CommitId }> {
+  const { graph, submitter } = stores;
+  const { repo, branch, layer, expect } = request;
+  const actual = await readRef(graph, repo, branch);
+  const seen = await submitter.seenOutcome(repo, context);
+  if (seen) return { ...seen, commit: seen.outcome.moves[0]?.commit as CommitId };
+  if (expect && !sameRefValue(expect, actual)) throw staleRef(repo, { ref: branch, expect }, actual);
+
+  const parent = await readTip(graph, repo, branch, actual);
+  await checkTree(stores, repo, parent?.row, layer);
+  const commit = commitOn(parent, request);
+  // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
+  const gcEpoch = (await graph.checkpoint(partitionOf(repo, graph.partitionCount))).partition.gcEpoch;
+  const blob = layer && !(await isBound(graph, repo, layer.diffId)) ? await layer.seal() : null;
+  const update = { ref: branch, expect: actual, to: commit.id, mode: 'ff' } as const;
+  const draft = {
+    type: 'ref.update.v1',
+    repo,
+    operation: 'commit',
+    gcEpoch,
+    commits: [commit],
+    updates: [update],
+  } as const;
+  const written = await keepOnlyIfNamed(stores, repo, blob, () =>
+    submitter.submit({ ...draft, blobs: blob ? [blob] : [] }, context),
+  );
+  // Another call with the same key may have been faster, at another tip.
+  return { ...written, commit: written.outcome.moves[0]?.commit ?? commit.id };
+}
+
+interface Tip {
+  readonly row: CommitRow;
+  readonly commit: Commit;
+}
+
+async function readTip(
+  graph: GraphReader,
+  repo: RepositoryName,
+  branch: RefName,
+  { commit: id }: RefValue,
+): Promise<Tip | undefined> {
+  if (id === null) {
+    if ((await graph.repository(repo))?.commits === 0) return undefined;
+    throw new VarveError('REF_UNKNOWN', `there is no branch ${branch} in ${repo}`, { repository: repo, ref: branch });
+  }
+  const row = await graph.commit(repo, id);
+  const bytes = await graph.commitBytes(repo, id);
+  if (row && bytes) return { row, commit: decodeCommit(bytes).commit };
+  throw new VarveError('CORRUPT', `${branch} of ${repo} is at ${id}, and the graph does not hold that commit`, {
+    commit: id,
+  });
+}
+
+/** @throws LAYER_INVALID, LIMIT_EXCEEDED when the layer does not fit on the stack */
+async function checkTree(
+  { graph, trees }: CommitLayerStores,
+  repo: RepositoryName,
+  parent: CommitRow | undefined,
+  layer: ReceivedLayer | null,
+): Promise<void> {
+  if (!layer) return;
+  const stack = parent ? await stackOf(graph, parent) : [];
+  await trees.treeWith(repo, stack, { diffId: layer.diffId, index: layer.index });
+}
+
+function commitOn(parent: Tip | undefined, { layer, message, author, time, labels }: LayerCommit): EncodedCommit {
+  return encodeCommit(
+    newCommit({
+      parents: parent ? [parent.row.id] : [],
+      layers: layer ? [layer.diffId] : [],
+      config: parent?.commit.config ?? null,
+      platform: parent?.commit.platform ?? null,
+      message,
+      author,
+      time,
+      labels,
+    }),
+  );
+}
+
+/** Bytes that the partition has already need not be named, nor stored, again. */
+async function isBound(graph: GraphReader, repo: RepositoryName, diffId: DiffId): Promise<boolean> {
+  const encodings = (await graph.layer(repo, diffId))?.encodings ?? [];
+  for (const { digest, incarnation } of encodings) {
+    const copy = await graph.blob(repo, digest);
+    if (copy?.incarnation === incarnation && copy.retiredEpoch === null) return true;
+  }
+  return false;
+}
+
+/** After these the record may stand all the same, and may name the blob. */
+const undecided: ReadonlySet<ErrorCode> = new Set([
+  'OUTCOME_UNKNOWN',
+  'CANCELLED',
+  'UNAVAILABLE',
+  'INTERNAL',
+  'CORRUPT',
+]);
+
+/** Takes a sealed blob away again when it is certain that no record ever names it. */
+async function keepOnlyIfNamed(
+  { graph, blobs }: CommitLayerStores,
+  repo: RepositoryName,
+  blob: NamedBlob | null,
+  submit: () => Promise<Written>,
+): Promise<Written> {
+  if (!blob) return submit();
+  try {
+    const written = await submit();
+    // The same transaction, proposed by another call, names its own copy.
+    if (!(await isNamed(graph, repo, blob))) await removeUnnamed(blobs, blob);
+    return written;
+  } catch (error) {
+    if (isVarveError(error) && !undecided.has(error.code)) await removeUnnamed(blobs, blob);
+    throw error;
+  }
+}
+
+async function isNamed(graph: GraphReader, repo: RepositoryName, { layer, digest, incarnation }: NamedBlob) {
+  const encodings = layer ? ((await graph.layer(repo, layer.diffId))?.encodings ?? []) : [];
+  return encodings.some((known) => known.digest === digest && known.incarnation === incarnation);
+}
+
+/** What cannot be removed now is garbage to be collected; the write's own answer matters more. */
+async function removeUnnamed(blobs: BlobStore, blob: NamedBlob): Promise<void> {
+  await blobs.delete(blob).catch(() => undefined);
+}

@@ -1,0 +1,215 @@
+import { hash } from 'node:crypto';
+import { VarveError, isVarveError } from '#core/error';
+import type { Proposal, TransactionCancel } from '#core/event';
+import { encodeEvent } from '#core/event-codec';
+import type { OutcomeRow } from '#core/graph-row';
+import { limit } from '#core/limit';
+import type { RepositoryName } from '#core/name';
+import { partitionOf } from '#core/partition';
+import { sameRefValue } from '#core/ref';
+import type { Clock } from '#ports/clock';
+import type { EventLog } from '#ports/event-log';
+import type { GraphReader } from '#ports/graph-store';
+import { type Content, type ProposalDraft, splitDraft } from './draft.js';
+import { Outcomes } from './outcomes.js';
+import { checkContext, checkSize, staleEpoch, staleRef, unknownOutcome } from './refusal.js';
+import { Sender } from './sender.js';
+import { partOf, transactionOf } from './transaction-id.js';
+import type { WriteContext, Written } from './write.js';
+
+export interface SubmitterOptions {
+  readonly log: EventLog;
+  readonly graph: GraphReader;
+  /** So many unpredictable bytes. */
+  readonly random: (sizeBytes: number) => Uint8Array;
+  /** Told in the envelope of events, never decided by. */
+  readonly clock: Clock;
+  /** How long an outcome is waited for. */
+  readonly outcomeWaitMs?: number;
+}
+
+const resendMs = 50;
+
+/**
+ * Puts proposals into the log and waits for what the fold makes of them. Any number of submitters may work on one log;
+ * none of them decides anything: what they check beforehand only saves the log a record that is lost already.
+ * @see event-log 1.4, 1.6
+ */
+export class Submitter {
+  readonly #options: Required<SubmitterOptions>;
+  readonly #senders: readonly Sender[];
+  readonly #outcomes: Outcomes;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = { outcomeWaitMs: limit.outcomeWaitMs, ...options };
+    const { log, graph } = options;
+    this.#senders = Array.from({ length: log.partitionCount }, (_, partition) => new Sender(log, partition));
+    this.#outcomes = new Outcomes(graph);
+  }
+
+  /**
+   * When it returns, the write is durable and projected. When it throws with a code of the fold's, it never takes
+   * effect; with OUTCOME_UNKNOWN or CANCELLED (the detail has the transaction) it may have: the same call with the same
+   * idempotency key tells.
+   * @throws what the fold rejects with; REPOSITORY_UNKNOWN, REF_STALE, IDEMPOTENCY_KEY_REUSED, LIMIT_EXCEEDED,
+   * STORAGE_FULL (nothing was appended), GC_EPOCH_STALE, OUTCOME_UNKNOWN, CANCELLED
+   */
+  async submit(draft: ProposalDraft, context: WriteContext): Promise<Written> {
+    checkContext(context);
+    // The refs first, the outcome second: the other order could take an outcome's own effect for a lost race.
+    const lost = await this.#whatIsLost(draft);
+    const seen = await this.seenOutcome(draft.repo, context, draft.step);
+    if (seen) return seen;
+    if (lost) throw lost;
+
+    const txid = this.#transactionOf(draft, context);
+    const gcEpoch = draft.gcEpoch ?? (await this.#gcEpoch(draft.repo));
+    const { before, last } = splitDraft(draft);
+    const commits = [];
+    // One after the other: a commit is proposed only when its parents are known to be accepted.
+    for (const content of before) {
+      const part = proposalOf({ ...last, ...content, type: 'commit.batch.v1', updates: [] }, context, gcEpoch);
+      const row = await this.#decide({ ...part, txid: partOf(txid, digestsOf(content)) }, context.signal);
+      commits.push(...this.#accepted(row, false).outcome.commits);
+    }
+    const row = await this.#decide({ ...proposalOf(last, context, gcEpoch), txid }, context.signal);
+    const written = this.#answer(row, context, false);
+    return { ...written, outcome: { ...written.outcome, commits: [...commits, ...written.outcome.commits] } };
+  }
+
+  /** What an earlier call with the same idempotency key wrote. @throws what it was rejected with; IDEMPOTENCY_KEY_REUSED */
+  async seenOutcome(repo: RepositoryName, context: WriteContext, step?: string): Promise<Written | undefined> {
+    if (context.idempotencyKey === null) return undefined;
+    const txid = transactionOf(repo, context.idempotencyKey, step);
+    const row = await this.#options.graph.outcome(this.#partitionOf(repo), txid);
+    return row && this.#answer(row, context, true);
+  }
+
+  /** Appends `tx.cancel`: afterwards `target` has an outcome, if only that it was cancelled. */
+  async cancel(repo: RepositoryName, target: string, context: WriteContext): Promise<void> {
+    checkContext(context);
+    const { actor, request } = context;
+    const gcEpoch = await this.#gcEpoch(repo);
+    const txid = this.#randomTransaction();
+    const row = await this.#decide(
+      { type: 'tx.cancel.v1', txid, repo, actor, request, gcEpoch, target },
+      context.signal,
+    );
+    this.#accepted(row, false);
+  }
+
+  /** Where the graph is: the position of an answer that needed no record. */
+  async nothingWritten(repo: RepositoryName): Promise<Written> {
+    const partition = this.#partitionOf(repo);
+    const { offset } = await this.#options.graph.checkpoint(partition);
+    return {
+      position: { log: this.#options.log.id, partition, offset },
+      outcome: { type: 'accepted', commits: [], moves: [] },
+      replayed: false,
+    };
+  }
+
+  /** Stops listening to the graph. Calls in flight end by polling. */
+  close(): void {
+    this.#outcomes.close();
+  }
+
+  /**
+   * A ref that has moved on since the caller looked. Versions only grow, so this is never a false alarm, however far
+   * the graph lags behind.
+   */
+  async #whatIsLost({ type, repo, updates }: ProposalDraft): Promise<VarveError | undefined> {
+    if (type === 'repo.create.v1') return undefined;
+    const { graph } = this.#options;
+    const repository = await graph.repository(repo);
+    if (!repository) {
+      return new VarveError('REPOSITORY_UNKNOWN', `there is no repository ${repo}`, { repository: repo });
+    }
+    for (const update of updates) {
+      const actual = (await graph.ref(repo, update.ref)) ?? { commit: null, version: repository.floor };
+      if (actual.version >= update.expect.version && !sameRefValue(actual, update.expect)) {
+        return staleRef(repo, update, actual);
+      }
+    }
+    return undefined;
+  }
+
+  /** Sends the event until it has an outcome; the same bytes each time, so that copies are one transaction. */
+  async #decide(event: Proposal | TransactionCancel, signal: AbortSignal | undefined): Promise<OutcomeRow> {
+    const { log, clock, random, outcomeWaitMs } = this.#options;
+    const bytes = encodeEvent(event, { source: `varve/${log.id}`, time: clock.now(), salt: random(16) });
+    checkSize(bytes);
+    const partition = this.#partitionOf(event.repo);
+    const deadline = AbortSignal.timeout(outcomeWaitMs);
+    const until = signal ? AbortSignal.any([signal, deadline]) : deadline;
+    const listening = this.#outcomes.listen(partition, event.txid);
+    try {
+      for (let mayStand = false; ; mayStand = true) {
+        const end = await this.#send(partition, bytes, mayStand);
+        const awaited = await listening.until(end, until);
+        if (awaited.type === 'decided') return awaited.row;
+        if (awaited.type === 'ended') throw unknownOutcome(event, signal);
+        // Every copy, sent or still on its way, is refused from here on without an outcome.
+        if (awaited.gcEpoch - 1 > event.gcEpoch) throw staleEpoch(event, awaited.gcEpoch);
+      }
+    } finally {
+      listening.close();
+    }
+  }
+
+  /**
+   * Returns where the log ended afterwards, beyond everything when it does not say. A send that may have failed
+   * half-way is answered as one that was sent.
+   */
+  async #send(partition: number, bytes: Uint8Array, mayStand: boolean): Promise<number> {
+    const { log } = this.#options;
+    try {
+      await (this.#senders[partition] as Sender).send(bytes);
+    } catch (error) {
+      // Full means that this copy does not stand; what matters is whether an earlier one may.
+      if (!isVarveError(error, 'UNAVAILABLE') && !(mayStand && isVarveError(error, 'STORAGE_FULL'))) throw error;
+      await new Promise((resolve) => void setTimeout(resolve, resendMs));
+    }
+    return log.end(partition).catch(() => Number.POSITIVE_INFINITY);
+  }
+
+  #answer(row: OutcomeRow, context: WriteContext, replayed: boolean): Written {
+    if (row.request !== null && context.request !== null && row.request !== context.request) {
+      const message = `the idempotency key "${context.idempotencyKey}" was used for another request`;
+      throw new VarveError('IDEMPOTENCY_KEY_REUSED', message, { key: context.idempotencyKey });
+    }
+    return this.#accepted(row, replayed);
+  }
+
+  #accepted({ txid, repo, offset, outcome }: OutcomeRow, replayed: boolean): Written {
+    if (outcome.type === 'rejected') throw new VarveError(outcome.code, outcome.message, { ...outcome.detail, txid });
+    const partition = repo === null ? 0 : this.#partitionOf(repo);
+    return { position: { log: this.#options.log.id, partition, offset }, outcome, replayed };
+  }
+
+  #transactionOf({ repo, step }: ProposalDraft, { idempotencyKey }: WriteContext): string {
+    return idempotencyKey === null ? this.#randomTransaction() : transactionOf(repo, idempotencyKey, step);
+  }
+
+  #randomTransaction(): string {
+    return Buffer.from(this.#options.random(16)).toString('hex');
+  }
+
+  async #gcEpoch(repo: RepositoryName): Promise<number> {
+    return (await this.#options.graph.checkpoint(this.#partitionOf(repo))).partition.gcEpoch;
+  }
+
+  #partitionOf(repo: RepositoryName): number {
+    return partitionOf(repo, this.#options.log.partitionCount);
+  }
+}
+
+function proposalOf(draft: ProposalDraft, { actor, reason, request }: WriteContext, gcEpoch: number): Proposal {
+  const { step: _step, commits, ...fields } = draft;
+  return { ...fields, txid: '', actor, reason, request, gcEpoch, commits: commits.map(({ bytes }) => bytes) };
+}
+
+function digestsOf({ blobs, commits }: Content): string[] {
+  const named = blobs.map((blob) => hash('sha256', JSON.stringify(blob), 'hex'));
+  return [...named, ...commits.map(({ id }) => id)];
+}
