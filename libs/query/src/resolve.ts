@@ -1,3 +1,4 @@
+import { nthFirstParent, walkLater } from '#core/ancestry';
 import type { CommitId } from '#core/commit';
 import { VarveError, unreachable } from '#core/error';
 import type { CommitRow } from '#core/graph-row';
@@ -169,22 +170,11 @@ async function formerTip(
   return { commit: await knownCommit(graph, repo, move.to), ref: null, warning };
 }
 
-/** `X~n` in O(log n) steps: a jump where it does not leap over the target, else the first parent. */
 async function ancestor({ graph, repo, text }: Question, from: CommitRow, generations: number): Promise<CommitRow> {
-  const depth = from.depth - generations;
-  if (depth < 0) {
-    const message = `"${text}": commit ${from.id.slice(0, 12)} has ${from.depth} first-parent ancestors, not ${generations}`;
-    throw new VarveError('COMMIT_UNKNOWN', message, { text, commit: from.id, ancestors: from.depth });
-  }
-  let row = from;
-  while (row.depth > depth) {
-    const jumped = await commitAt(graph, repo, row.jump);
-    row =
-      jumped.depth >= depth && jumped.depth < row.depth
-        ? jumped
-        : await commitAt(graph, repo, row.parents[0] as number);
-  }
-  return row;
+  const row = await walkLater(nthFirstParent(from, generations), (seq) => commitAt(graph, repo, seq));
+  if (row) return row;
+  const message = `"${text}": commit ${from.id.slice(0, 12)} has ${from.depth} first-parent ancestors, not ${generations}`;
+  throw new VarveError('COMMIT_UNKNOWN', message, { text, commit: from.id, ancestors: from.depth });
 }
 
 async function parent({ graph, repo, text }: Question, of: CommitRow, number: number): Promise<CommitRow> {

@@ -1,0 +1,27 @@
+import type { Submitter } from '#history/submitter';
+import type { LayerStore } from '#layer/layer-store';
+import type { BlobStore } from '#ports/blob-store';
+import type { GraphReader } from '#ports/graph-store';
+import type { Rebuilt } from '#projection/rebuild';
+import type { TreeStore } from '#union/tree-store';
+
+/**
+ * What the doors lead to: the ports and the stages' connections, opened and closed by wiring. Every function of a
+ * stage takes the two or three it uses.
+ */
+export interface Engine {
+  readonly version: string;
+  readonly log: { readonly id: string };
+  readonly graph: GraphReader;
+  readonly blobs: BlobStore;
+  readonly layers: LayerStore;
+  readonly trees: TreeStore;
+  readonly submitter: Submitter;
+  /** Why the graph does not follow the log any more; undefined while it does. */
+  failure(): Error | undefined;
+  /** Makes the graph again from the log, beside the one in use, and compares. */
+  rebuild(): Promise<Rebuilt>;
+}
+
+/** The injection token of the engine. */
+export const ENGINE = Symbol('engine');

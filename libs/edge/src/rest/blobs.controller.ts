@@ -1,0 +1,52 @@
+import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Digest } from '#core/digest';
+import { VarveError } from '#core/error';
+import type { RepositoryName } from '#core/name';
+import { streamBlob } from '#ports/read-blob';
+import { knownRepository } from '#query/known-repository';
+import { ENGINE, type Engine } from '../engine.js';
+import { Documented } from './documented.js';
+import { positionHeader } from './position-header.js';
+import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
+import { DigestPipe, RepositoryPipe } from './segment.pipe.js';
+
+@ApiTags('blobs')
+@Controller('api/v1/repos/:repo/blobs/:digest')
+export class BlobsController {
+  constructor(@Inject(ENGINE) private readonly engine: Engine) {}
+
+  @Get()
+  @Documented({
+    summary: 'A stored blob, byte for byte as it came, any range of it',
+    params: ['repo', 'digest'],
+    answers: rangeAnswers('application/octet-stream'),
+    fails: ['REPOSITORY_UNKNOWN', 'DIGEST_INVALID', 'BLOB_UNKNOWN', 'REF_STALE', 'RANGE_INVALID'],
+    headers: byteHeaders,
+  })
+  async get(
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Param('digest', DigestPipe) digest: Digest,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
+    const mediaType = await this.#mediaTypeOf(repo, digest);
+    await sendRange(reply, conditionsOf(request), {
+      etag: `"${digest}"`,
+      headers: { 'content-type': mediaType, 'varve-position': await positionHeader(this.engine, repo) },
+      open: async () => {
+        const reader = await this.engine.layers.openBlob(repo, digest);
+        return { size: reader.size, read: (from, to) => streamBlob(reader, from, to), close: () => reader.close() };
+      },
+    });
+  }
+
+  async #mediaTypeOf(repo: RepositoryName, digest: Digest): Promise<string> {
+    const { graph } = this.engine;
+    await knownRepository(graph, repo);
+    const row = await graph.blob(repo, digest);
+    if (row) return row.mediaType;
+    throw new VarveError('BLOB_UNKNOWN', `${repo} has no blob ${digest}`, { repository: repo, digest });
+  }
+}

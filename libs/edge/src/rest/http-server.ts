@@ -1,0 +1,67 @@
+import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { VarveError } from '#core/error';
+import { limit } from '#core/limit';
+import type { Engine } from '../engine.js';
+import { serveOpenApi } from './openapi.js';
+import { installPositions } from './position-header.js';
+import { answerProblem, ProblemFilter } from './problem.filter.js';
+import { drainUpload } from './upload.js';
+
+/** A connection on which nothing moves for so long, up or down, is given up. */
+const silentConnectionMs = 600_000;
+/** Messages of commits may come in the query, percent-encoded. */
+const headBytesMax = 128 << 10;
+
+/** The HTTP server before it has routes: bodies that are no JSON are left to be streamed. */
+export function createHttpServer(): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    http: { maxHeaderSize: headBytesMax },
+    connectionTimeout: silentConnectionMs,
+    bodyLimit: limit.requestBodyBytesMax,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: headBytesMax },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      answerProblem(error, request, reply),
+  });
+  instanceOf(adapter).addContentTypeParser('*', (_request, _payload, done) => done(null));
+  return adapter;
+}
+
+/** Everything that is the same for every route: checks, problems, positions, drained uploads, the document. */
+export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
+  const http = instanceOf(app.getHttpAdapter() as FastifyAdapter);
+  http.addHook('preHandler', async ({ method }) => refuseWritesOnceFailed(engine, method));
+  installPositions(http, engine);
+  http.addHook('onSend', async (request, _reply, payload) => {
+    drainUpload(request.raw);
+    return payload;
+  });
+  app.useGlobalPipes(new StandardSchemaValidationPipe({ exceptionFactory: invalidRequest }));
+  app.useGlobalFilters(new ProblemFilter());
+  serveOpenApi(app, engine.version);
+}
+
+export function instanceOf(adapter: FastifyAdapter): FastifyInstance {
+  return adapter.getInstance() as unknown as FastifyInstance;
+}
+
+/** A write that no graph ever shows is worse than none. */
+function refuseWritesOnceFailed(engine: Engine, method: string): void {
+  const failure = engine.failure();
+  if (!failure || method === 'GET' || method === 'HEAD') return;
+  throw new VarveError('UNAVAILABLE', `nothing can be written: ${failure.message}`, {}, { cause: failure });
+}
+
+type Issues = Parameters<
+  NonNullable<NonNullable<ConstructorParameters<typeof StandardSchemaValidationPipe>[0]>['exceptionFactory']>
+>[0];
+
+function invalidRequest(issues: Issues): VarveError {
+  const told = issues.slice(0, 20).map(({ path = [], message }) => {
+    const place = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return place === '' ? message : `${place}: ${message}`;
+  });
+  return new VarveError('REQUEST_INVALID', `the request is not well formed: ${told.join('; ')}`, { issues: told });
+}

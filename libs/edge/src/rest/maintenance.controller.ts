@@ -1,0 +1,67 @@
+import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { formatPosition } from '#core/position';
+import { lookUpTransaction } from '#history/transaction';
+import { ENGINE, type Engine } from '../engine.js';
+import { instant, renderTransaction } from './answer.js';
+import { Documented } from './documented.js';
+import * as schema from './schema.js';
+
+@ApiTags('maintenance')
+@Controller('api/v1')
+export class MaintenanceController {
+  constructor(@Inject(ENGINE) private readonly engine: Engine) {}
+
+  @Get('transactions/:txid')
+  @Documented({
+    summary: 'What became of a write whose answer was lost',
+    params: ['txid'],
+    answers: { 200: { description: 'Its one outcome', json: schema.transaction } },
+    fails: ['TRANSACTION_UNKNOWN'],
+  })
+  async transaction(@Param('txid') txid: string) {
+    return renderTransaction(this.engine, await lookUpTransaction(this.engine.graph, txid));
+  }
+
+  @Get('state')
+  @Documented({
+    summary: 'How far the graph is, and the digest of all it holds',
+    answers: {
+      200: {
+        description: 'Equal positions mean equal digests, on every instance and after every rebuild',
+        json: schema.state,
+      },
+    },
+  })
+  async state() {
+    const { graph, log } = this.engine;
+    const numbers = Array.from({ length: graph.partitionCount }, (_, partition) => partition);
+    const checkpoints = await Promise.all(numbers.map((partition) => graph.checkpoint(partition)));
+    const partitions = checkpoints.map(({ offset, stateDigest, partition: { time } }, partition) => ({
+      position: offset < 0 ? null : formatPosition({ log: log.id, partition, offset }),
+      stateDigest,
+      time: instant(time),
+    }));
+    const repositories = await graph.repositories();
+    return {
+      log: log.id,
+      partitions,
+      repositories: repositories.length,
+      commits: repositories.reduce((sum, { commits }) => sum + commits, 0),
+      moves: repositories.reduce((sum, { moves }) => sum + moves, 0),
+    };
+  }
+
+  @Post('rebuild')
+  @HttpCode(200)
+  @Documented({
+    summary: 'Make the graph again from the event log, beside the one in use, and compare them',
+    answers: { 200: { description: 'It is in use now', json: schema.rebuilt } },
+    fails: ['CORRUPT', 'LOG_TRUNCATED', 'UNAVAILABLE'],
+  })
+  async rebuild() {
+    const { records, offset, stateDigest, sameAsBefore } = await this.engine.rebuild();
+    const position = offset < 0 ? null : formatPosition({ log: this.engine.log.id, partition: 0, offset });
+    return { records, position, stateDigest, sameAsBefore };
+  }
+}

@@ -1,0 +1,35 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { asVarveError, problemOf } from './problem.js';
+import { noteFailure } from './request-failure.js';
+
+/**
+ * Every failure as `application/problem+json`. `Varve-Error` repeats the code, for the answer to HEAD has no body.
+ * An answer that had begun cannot become a problem: its connection is cut, so that it never looks whole.
+ */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    answerProblem(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}
+
+/** The same outside Nest's reach: for what the router itself refuses. */
+export function answerProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const error = asVarveError(thrown, { what: `${request.method} ${request.url}`, id: request.id });
+  noteFailure(request.raw, error);
+  if (reply.raw.headersSent || reply.raw.destroyed) {
+    reply.raw.destroy();
+    return;
+  }
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
+  const problem = problemOf(error, { conditional: (ifMatch ?? ifNoneMatch) !== undefined });
+  if (problem.retryAfter !== undefined) void reply.header('retry-after', problem.retryAfter);
+  if (problem.status === 416) void reply.header('content-range', `bytes */${String(error.detail['size'] ?? '*')}`);
+  void reply
+    .status(problem.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('varve-error', problem.code)
+    .send(JSON.stringify(problem));
+}

@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { ArchivesController } from './archives.controller.js';
+import { BlobsController } from './blobs.controller.js';
+import { BranchCommitsController } from './branch-commits.controller.js';
+import { HealthController } from './health.controller.js';
+import { LogController } from './log.controller.js';
+import { MaintenanceController } from './maintenance.controller.js';
+import { RefsController } from './refs.controller.js';
+import { RepositoriesController } from './repositories.controller.js';
+import { RootfsController } from './rootfs.controller.js';
+
+/** The REST door. Whoever imports it provides the ENGINE. */
+@Module({
+  controllers: [
+    HealthController,
+    RepositoriesController,
+    RefsController,
+    LogController,
+    RootfsController,
+    BlobsController,
+    BranchCommitsController,
+    ArchivesController,
+    MaintenanceController,
+  ],
+})
+export class RestModule {}

@@ -1,0 +1,50 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import { asVarveError } from './problem.js';
+import { noteFailure } from './request-failure.js';
+
+/**
+ * Answers with bytes that are made while they are sent: large writes, the next one only when the socket has taken the
+ * last, nothing kept. What fails before the first byte is thrown, to be answered as a problem; after it the
+ * connection is cut, so that a tar that is not whole never ends well. When the client leaves, the source is closed.
+ * The headers must hold the exact Content-Length.
+ */
+export async function sendBytes(
+  reply: FastifyReply,
+  { status, headers }: { readonly status: number; readonly headers: OutgoingHttpHeaders },
+  source: AsyncGenerator<Uint8Array>,
+): Promise<void> {
+  const first = await source.next();
+  const response = reply.hijack().raw;
+  response.writeHead(status, headers);
+  response.on('error', () => response.destroy());
+  try {
+    for (let step = first; !step.done && !response.destroyed; step = await source.next()) {
+      if (!response.write(step.value)) await drained(response);
+    }
+    response.end();
+  } catch (thrown) {
+    const { request } = reply;
+    noteFailure(request.raw, asVarveError(thrown, { what: `${request.method} ${request.url}`, id: request.id }));
+    response.destroy();
+  } finally {
+    await source.return(undefined);
+  }
+}
+
+/** Until the socket takes more, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  if (response.closed || response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
+/** The headers alone, as HEAD and 304 want them. */
+export function sendHeaders(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
+  reply.hijack().raw.writeHead(status, headers).end();
+}

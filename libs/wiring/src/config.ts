@@ -1,0 +1,117 @@
+import { resolve } from 'node:path';
+import { VarveError } from '#core/error';
+import { type Location, parseLocation } from './locations.js';
+
+/** What the server is told from outside, parsed once. */
+export interface Config {
+  readonly listen: ListenAddress;
+  readonly eventLog: Location;
+  readonly graph: Location;
+  readonly blobStore: Location;
+  readonly logLevel: LogLevel;
+  /** Bytes of merged trees and their plans that are kept in memory. */
+  readonly treeCacheBytes: number;
+  /** How long work in flight may take to end when the process is told to. */
+  readonly shutdownMs: number;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type LogLevel = (typeof logLevels)[number];
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+interface Setting {
+  /** As one would write it; `$VARVE_DATA` stands for the data folder. */
+  readonly standard: string;
+  readonly meaning: string;
+}
+
+/** Every variable of the server, its default and what it is for; `docs/reference/config.md` says the same. */
+export const settings = {
+  VARVE_LISTEN: {
+    standard: '127.0.0.1:7373',
+    meaning: 'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one',
+  },
+  VARVE_DATA: { standard: './data', meaning: 'Folder that the three addresses below are in unless they are given' },
+  VARVE_EVENT_LOG: { standard: 'sqlite:$VARVE_DATA/log.db', meaning: 'The event log: sqlite:FILE or memory:' },
+  VARVE_GRAPH: { standard: 'sqlite:$VARVE_DATA/graph.db', meaning: 'The graph: sqlite:FILE or memory:' },
+  VARVE_BLOB_STORE: { standard: 'file:$VARVE_DATA', meaning: 'The blob store: file:FOLDER or memory:' },
+  VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
+  VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
+  VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
+} as const satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof settings;
+const prefix = 'VARVE_';
+/** Variables of the command line and of the tests, which may stand in the same environment. */
+const othersNames = new Set(['VARVE_SERVER', 'VARVE_REPO', 'VARVE_ACTOR', 'VARVE_DEBUG']);
+const othersPrefix = 'VARVE_TEST_';
+
+/**
+ * Reads the configuration and freezes it. An empty variable counts as one that is not set.
+ * @throws CONFIG_INVALID naming every mistake in one message
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const mistakes: string[] = unknownNames(environment);
+  const read = <Value>(name: SettingName, parse: (text: string) => Value): Value | undefined => {
+    const text = textOf(environment, name);
+    try {
+      return parse(text);
+    } catch (error) {
+      mistakes.push(`${name}="${text}": ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+  const config = {
+    listen: read('VARVE_LISTEN', parseListen),
+    eventLog: read('VARVE_EVENT_LOG', (text) => parseLocation('event log', text)),
+    graph: read('VARVE_GRAPH', (text) => parseLocation('graph', text)),
+    blobStore: read('VARVE_BLOB_STORE', (text) => parseLocation('blob store', text)),
+    logLevel: read('VARVE_LOG_LEVEL', parseLogLevel),
+    treeCacheBytes: read('VARVE_TREE_CACHE_MIB', (text) => parseWhole(text, 16, 65_536) * 2 ** 20),
+    shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
+  };
+  if (mistakes.length > 0) {
+    const message = `the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`;
+    throw new VarveError('CONFIG_INVALID', message, { mistakes });
+  }
+  // Without a mistake every field has its value.
+  return Object.freeze(config as { [Name in keyof typeof config]: NonNullable<(typeof config)[Name]> });
+}
+
+function unknownNames(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(prefix) && !(name in settings))
+    .filter((name) => !othersNames.has(name) && !name.startsWith(othersPrefix))
+    .toSorted()
+    .map((name) => `${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
+}
+
+function textOf(environment: Readonly<Record<string, string | undefined>>, name: SettingName): string {
+  const given = environment[name];
+  if (given !== undefined && given !== '') return given;
+  const dataFolder = resolve(environment['VARVE_DATA'] || settings.VARVE_DATA.standard);
+  return settings[name].standard.replace('$VARVE_DATA', dataFolder);
+}
+
+function parseListen(text: string): ListenAddress {
+  const match = /^(?:(\[[0-9a-fA-F:.%a-z]+\]|[^:[\]\s/]+):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) throw new Error('expected HOST:PORT, [IPV6]:PORT or PORT');
+  return Object.freeze({ host: match[1]?.replace(/^\[|\]$/g, '') ?? '127.0.0.1', port });
+}
+
+function parseLogLevel(text: string): LogLevel {
+  const level = logLevels.find((known) => known === text);
+  if (level) return level;
+  throw new Error(`expected one of ${logLevels.join(', ')}`);
+}
+
+function parseWhole(text: string, min: number, max: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new Error(`expected a whole number from ${min} to ${max}`);
+}

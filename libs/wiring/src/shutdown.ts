@@ -1,0 +1,50 @@
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
+
+export interface Stoppable {
+  readonly server: Server;
+  readonly logger: Logger;
+  readonly shutdownMs: number;
+  /** Stops listening; settles when the last request is over. */
+  stopAnswering(): Promise<void>;
+  /** Closes the stores. */
+  closeStores(): Promise<void>;
+}
+
+/**
+ * Ends the process on SIGTERM or SIGINT: no new connections, work in flight finishes or, after `shutdownMs`, has its
+ * connections cut, which discards what it had staged; then the stores are closed. A second signal ends at once: the
+ * stores keep what they acknowledged, as after any crash.
+ */
+export function endOnSignal(process: NodeJS.Process, stoppable: Stoppable): void {
+  let ending = false;
+  const end = (signal: NodeJS.Signals) => {
+    if (ending) process.exit(exitAfter[signal as keyof typeof exitAfter]);
+    ending = true;
+    void shutDown(stoppable, signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        stoppable.logger.error({ err: error }, 'the stores could not be closed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', end).on('SIGINT', end);
+}
+
+const exitAfter = { SIGINT: 130, SIGTERM: 143 };
+
+async function shutDown(
+  { server, logger, shutdownMs, stopAnswering, closeStores }: Stoppable,
+  signal: string,
+): Promise<void> {
+  logger.info({ signal }, 'stopping: no new requests, work in flight may finish');
+  const cut = setTimeout(() => {
+    logger.warn({ duration_ms: shutdownMs }, 'cutting the connections of work that has not finished');
+    server.closeAllConnections();
+  }, shutdownMs);
+  await stopAnswering();
+  clearTimeout(cut);
+  await closeStores();
+  logger.info('stopped');
+}

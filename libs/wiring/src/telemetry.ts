@@ -1,0 +1,46 @@
+import type { LoggerService } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { destination, type Logger, pino } from 'pino';
+import { renderingOf } from '#edge/error-rendering';
+import { failureOf } from '#edge/rest/request-failure';
+import type { LogLevel } from './config.js';
+
+const stderr = 2;
+
+/** JSON lines on standard error; standard output is for people. */
+export function createLogger(level: LogLevel): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination({ fd: stderr, sync: true }));
+}
+
+/** One line for each request when it is over, however it ended; the fields are words of the glossary. */
+export function logRequests(http: FastifyInstance, logger: Logger): void {
+  http.addHook('onResponse', async (request, reply) => {
+    const line = lineOf(request, reply);
+    const failure = failureOf(request.raw);
+    if (failure && renderingOf(failure.code).http >= 500)
+      logger.error({ ...line, err: failure.cause ?? failure }, failure.message);
+    else logger.info(line, failure?.message ?? 'request');
+  });
+}
+
+/** What the framework itself has to say: only when it is not well. */
+export function frameworkLogger(logger: Logger): LoggerService {
+  const say = (level: 'warn' | 'error' | 'fatal' | 'debug') => (message: unknown) =>
+    logger[level]({ from: 'nest' }, String(message));
+  return { log: say('debug'), warn: say('warn'), error: say('error'), fatal: say('fatal') };
+}
+
+function lineOf(request: FastifyRequest, reply: FastifyReply) {
+  const { repo } = (request.params ?? {}) as { repo?: string };
+  const left = reply.raw.writableFinished ? undefined : 'CANCELLED';
+  return {
+    request: request.id,
+    method: request.method,
+    route: request.routeOptions?.url ?? null,
+    status: reply.raw.statusCode,
+    code: failureOf(request.raw)?.code ?? left,
+    duration_ms: Math.round(reply.elapsedTime * 10) / 10,
+    repository: repo,
+    position: reply.raw.getHeader('varve-position') ?? undefined,
+  };
+}
