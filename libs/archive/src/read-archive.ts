@@ -49,7 +49,7 @@ async function readContents<Layer extends StoredLayer>(
   const contents = new ArchiveContents<Layer>();
   let entries = 0;
   let documentBytes = 0;
-  for await (const entry of outerEntries(source)) {
+  for await (const entry of readTar(source)) {
     if ((entries += 1) > limit.archiveEntriesMax) throw tooMany('entries', limit.archiveEntriesMax);
     const name = entryNameOf(entry.path);
     if (name === '') continue;
@@ -61,20 +61,6 @@ async function readContents<Layer extends StoredLayer>(
     contents.add(name, kept);
   }
   return contents;
-}
-
-/** The entries of the archive itself. What its tar breaks is told as the archive's fault, not as a layer's. */
-async function* outerEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
-  const entries = readTar(source);
-  try {
-    for (;;) {
-      const next = await entries.next().catch((cause: unknown) => Promise.reject(asArchiveFault(cause)));
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    await entries.return(undefined);
-  }
 }
 
 async function keep<Layer extends StoredLayer>(
@@ -100,8 +86,8 @@ async function keepFile<Layer extends StoredLayer>(
   entry: TarEntry,
   receive: ReceiveLayer<Layer>,
 ): Promise<ArchiveEntry<Layer>> {
-  const outer = new OuterBody(name, entry.body());
-  const { head, all } = await peek(outer, kindBytes);
+  const outer: Outer = {};
+  const { head, all } = await peek(remembering(outer, name, entry.body()), kindBytes);
   if (isNamedLayer(name) || looksLikeLayer(head)) return keepLayer(name, entry, receive, { outer, all });
   if (looksLikeJson(head) && entry.size <= limit.documentBytesMax) {
     const bytes = await collect(all);
@@ -118,7 +104,7 @@ async function keepLayer<Layer extends StoredLayer>(
   name: string,
   entry: TarEntry,
   receive: ReceiveLayer<Layer>,
-  body: { readonly outer: OuterBody; readonly all: AsyncIterable<Uint8Array> },
+  body: { readonly outer: Outer; readonly all: AsyncIterable<Uint8Array> },
 ): Promise<ArchiveEntry<Layer>> {
   try {
     return { type: 'layer', layer: await receive(body.all) };
@@ -126,12 +112,7 @@ async function keepLayer<Layer extends StoredLayer>(
     // A layer that ends early because the archive does is the archive's fault.
     if (body.outer.fault) throw body.outer.fault;
     if (!isFaultOfBytes(cause)) throw cause;
-    const fault = new VarveError(
-      cause.code,
-      `${name}: ${cause.message}`,
-      { ...cause.detail, archiveEntry: name },
-      { cause },
-    );
+    const fault = withEntry(cause, name) as VarveError;
     if (isNamedLayer(name)) throw fault;
     // No digest is known of it, so that a second entry of its name always differs.
     return { type: 'other', digest: digestOf(`${name} at ${entry.offset}`), sizeBytes: entry.size, fault };
@@ -144,41 +125,24 @@ function isFaultOfBytes(error: unknown): error is VarveError {
   return isVarveError(error) && faultsOfBytes.some((code) => code === error.code);
 }
 
-/** The bytes of one entry, remembering when the archive around it broke while they were read. */
-class OuterBody implements AsyncIterable<Uint8Array> {
-  readonly #name: string;
-  readonly #bytes: AsyncIterable<Uint8Array>;
-  fault: unknown = undefined;
+/** What the archive around an entry broke while the entry's bytes were read. */
+interface Outer {
+  fault?: unknown;
+}
 
-  constructor(name: string, bytes: AsyncIterable<Uint8Array>) {
-    this.#name = name;
-    this.#bytes = bytes;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const iterator = this.#bytes[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const next = await iterator.next().catch((cause: unknown) => Promise.reject(this.#failed(cause)));
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  }
-
-  #failed(cause: unknown): Error {
-    this.fault = asArchiveFault(cause, this.#name);
-    return this.fault as Error;
+/** The bytes of one entry; when the archive around it breaks, `outer` remembers. */
+async function* remembering(outer: Outer, name: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } catch (cause) {
+    outer.fault = withEntry(cause, name);
+    throw outer.fault;
   }
 }
 
-function asArchiveFault(cause: unknown, entry?: string): unknown {
-  if (!isVarveError(cause, 'LAYER_INVALID')) return cause;
-  const where = entry === undefined ? '' : `${entry}: `;
-  const detail = { ...cause.detail, ...(entry === undefined ? {} : { entry }) };
-  return new VarveError('ARCHIVE_INVALID', `archive refused: ${where}${cause.message}`, detail, { cause });
+function withEntry(cause: unknown, name: string): unknown {
+  if (!isVarveError(cause)) return cause;
+  return new VarveError(cause.code, `${name}: ${cause.message}`, { ...cause.detail, archiveEntry: name }, { cause });
 }
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -1,0 +1,89 @@
+import type { ArchiveDocument } from '#archive/archive-image';
+import type { Digest, DiffId } from '#core/digest';
+import { assert } from '#core/error';
+import type { NamedBlob } from '#core/event';
+import { receiveDocument } from '#layer/receive-document';
+import { type ReceivedLayer, receiveLayer } from '#layer/receive-layer';
+import type { BlobStore } from '#ports/blob-store';
+import type { LayerIndex } from '#tar/layer-index';
+
+/**
+ * What one load has brought in and not proposed yet. Equal layers are staged once. Whatever is not sealed when the load
+ * ends is removed; what is sealed too, as long as no record in the log may name it.
+ */
+export class LoadStaging {
+  readonly #blobs: BlobStore;
+  readonly #layers = new Map<Digest, ReceivedLayer>();
+  readonly #indexes = new Map<DiffId, LayerIndex>();
+  readonly #sealed = new Map<Digest, NamedBlob>();
+  readonly #named = new Map<Digest, number>();
+
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs;
+  }
+
+  get layerDigests(): readonly Digest[] {
+    return [...this.#layers.keys()];
+  }
+
+  /** @throws as `receiveLayer` does; nothing of the layer is kept then */
+  async receive(bytes: AsyncIterable<Uint8Array>): Promise<ReceivedLayer> {
+    const layer = await receiveLayer(this.#blobs, bytes);
+    const known = this.#layers.get(layer.digest);
+    if (known) {
+      await layer.discard();
+      return known;
+    }
+    this.#layers.set(layer.digest, layer);
+    this.#indexes.set(layer.diffId, layer.index);
+    return layer;
+  }
+
+  /** The index of a layer of this load. */
+  indexOf(diffId: DiffId): LayerIndex {
+    const index = this.#indexes.get(diffId);
+    assert(index, `${diffId} is no layer of this load`);
+    return index;
+  }
+
+  /** Makes a layer durable and visible, once. */
+  async sealLayer(layer: ReceivedLayer): Promise<NamedBlob> {
+    return this.#sealed.get(layer.digest) ?? this.#keep(await layer.seal());
+  }
+
+  /** Stores a document, once, under the media type it was named with first. */
+  async sealDocument({ digest, bytes }: ArchiveDocument, mediaType: string): Promise<NamedBlob> {
+    const known = this.#sealed.get(digest);
+    if (known) return known;
+    const document = await receiveDocument(this.#blobs, bytes, mediaType);
+    try {
+      return this.#keep(await document.seal());
+    } finally {
+      await document.discard();
+    }
+  }
+
+  /** A record may name these from now on, so that they stay, whatever becomes of the load. */
+  propose(blobs: readonly NamedBlob[]): void {
+    for (const { digest } of blobs) this.#named.set(digest, (this.#named.get(digest) ?? 0) + 1);
+  }
+
+  /** It is certain that no record of that proposal ever names them. */
+  withdraw(blobs: readonly NamedBlob[]): void {
+    for (const { digest } of blobs) this.#named.set(digest, (this.#named.get(digest) ?? 1) - 1);
+  }
+
+  async discard(): Promise<void> {
+    for (const layer of this.#layers.values()) await layer.discard();
+    for (const { digest, incarnation } of this.#sealed.values()) {
+      // What cannot be removed now is garbage to be collected; the load's own answer matters more.
+      if ((this.#named.get(digest) ?? 0) === 0)
+        await this.#blobs.delete({ digest, incarnation }).catch(() => undefined);
+    }
+  }
+
+  #keep(blob: NamedBlob): NamedBlob {
+    this.#sealed.set(blob.digest, blob);
+    return blob;
+  }
+}

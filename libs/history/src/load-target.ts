@@ -1,0 +1,100 @@
+import { type ArchiveImage, type ImageName, titleOf } from '#archive/archive-image';
+import { imageCommits } from '#archive/image-commits';
+import { platformOf } from '#archive/images-of';
+import type { CommitId, EncodedCommit } from '#core/commit';
+import { VarveError } from '#core/error';
+import { formatPlatform } from '#core/manifest';
+import { type RefName, type RepositoryName, shortRefName } from '#core/name';
+import type { ReceivedLayer } from '#layer/receive-layer';
+
+/** An image on its way into a repository. `commits`: parents before children, the last is what `refs` will hold. */
+export interface ImageTarget {
+  readonly title: string;
+  readonly image: ArchiveImage<ReceivedLayer>;
+  readonly commits: readonly EncodedCommit[];
+  readonly tip: CommitId;
+  readonly layers: readonly ReceivedLayer[];
+  readonly refs: readonly RefName[];
+}
+
+/** What an archive has for one repository. No ref stands twice. */
+export interface RepositoryTarget {
+  readonly repo: RepositoryName;
+  readonly images: readonly ImageTarget[];
+}
+
+/**
+ * Sorts images into repositories: all into `repo` where it is given, else each where its names say.
+ * @throws REQUEST_INVALID (an image names no repository and none was given; two images for one ref), UNSUPPORTED (they
+ *   are one image for several platforms), COMMIT_INVALID, LIMIT_EXCEEDED
+ * @see design 0 "Repository and ref of a load"
+ */
+export function repositoryTargets(
+  images: readonly ArchiveImage<ReceivedLayer>[],
+  repo: RepositoryName | null,
+): readonly RepositoryTarget[] {
+  const byRepository = new Map<RepositoryName, Map<CommitId, ImageTarget>>();
+  const nowhere: string[] = [];
+  for (const image of images) {
+    const commits = imageCommits(image);
+    for (const name of image.names) {
+      const at = repo ?? name.repository;
+      if (at === null) nowhere.push(titleOf(image));
+      else add(targetsAt(byRepository, at), { image, commits, name });
+    }
+  }
+  if (nowhere.length > 0) throw noRepository(nowhere);
+  const targets = [...byRepository].map(([name, tips]) => ({ repo: name, images: [...tips.values()] }));
+  targets.forEach(checkRefs);
+  return targets;
+}
+
+/** The layers of an image, lowest first. */
+function layersOf(image: ArchiveImage<ReceivedLayer>): readonly ReceivedLayer[] {
+  return image.type === 'stacked' ? image.layers : image.chain.map(({ layer }) => layer);
+}
+
+type Tips = Map<CommitId, ImageTarget>;
+
+function targetsAt(byRepository: Map<RepositoryName, Tips>, repo: RepositoryName): Tips {
+  const tips = byRepository.get(repo) ?? new Map<CommitId, ImageTarget>();
+  byRepository.set(repo, tips);
+  return tips;
+}
+
+function add(
+  tips: Tips,
+  { image, commits, name }: { image: ArchiveImage<ReceivedLayer>; commits: readonly EncodedCommit[]; name: ImageName },
+): void {
+  const tip = (commits.at(-1) as EncodedCommit).id;
+  const known = tips.get(tip) ?? { title: titleOf(image), image, commits, tip, layers: layersOf(image), refs: [] };
+  tips.set(tip, { ...known, refs: [...new Set([...known.refs, name.ref])] });
+}
+
+function checkRefs({ repo, images }: RepositoryTarget): void {
+  const holders = new Map<RefName, ImageTarget[]>();
+  for (const image of images) {
+    for (const ref of image.refs) holders.set(ref, [...(holders.get(ref) ?? []), image]);
+  }
+  for (const [ref, all] of holders) if (all.length > 1) throw severalImages(repo, ref, all);
+}
+
+function noRepository(titles: readonly string[]): VarveError {
+  const message = `the archive does not say which repository ${titles.join(', ')} goes to; name one`;
+  return new VarveError('REQUEST_INVALID', message, { images: titles });
+}
+
+function severalImages(repo: RepositoryName, ref: RefName, images: readonly ImageTarget[]): VarveError {
+  const titles = images.map(({ title, image }) => `${title} (${platformText(image)})`);
+  const platforms = new Set(images.map(({ image }) => platformText(image)));
+  const message = `${shortRefName(ref)} of ${repo} would be ${images.length} images: ${titles.join(', ')}`;
+  const detail = { repository: repo, ref, images: images.map(({ tip }) => tip) };
+  return platforms.size === images.length
+    ? new VarveError('UNSUPPORTED', `${message}; choose one platform`, { ...detail, platforms: [...platforms] })
+    : new VarveError('REQUEST_INVALID', `${message}; load them into repositories of their own`, detail);
+}
+
+function platformText(image: ArchiveImage<ReceivedLayer>): string {
+  const platform = platformOf(image);
+  return platform ? formatPlatform(platform) : 'no platform';
+}
