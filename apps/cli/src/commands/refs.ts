@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { withHelp } from '../help.js';
+import type { Run } from '../session.js';
+
+/** `varve refs`: plumbing; `branch` and `tag` list their own. */
+export function refsCommand(run: Run): Command {
+  const command = new Command('refs')
+    .description('Lists branches and tags with their commits, as git show-ref does.')
+    .action(
+      run(async (session) => {
+        const refs = await session.client.refs(await session.repository());
+        await session.output.answer(refs, () => refs.map(({ commit, ref }) => `${commit} ${ref}`).join('\n'));
+      }),
+    );
+  return withHelp(command, ['varve refs', "varve refs --json | jq -r '.[].ref'"], [2, 3, 5]);
+}

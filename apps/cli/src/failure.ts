@@ -1,0 +1,80 @@
+import { CommanderError } from 'commander';
+import { type ErrorCode, isVarveError, VarveError } from '#core/error';
+import { exitCode } from '#core/exit-code';
+import { OutputClosed } from './output.js';
+
+/** How a command ends badly: what stands on stderr, and the exit code. */
+export interface Failure {
+  readonly exit: number;
+  /** Empty when there is nothing to say: the reader has left, or commander has said it. */
+  readonly text: string;
+}
+
+/**
+ * What a person needs after a failure: the message, the stable code, and the command to try next; under --json the same
+ * as one line. A stack is shown for a bug only, and only when VARVE_DEBUG is set.
+ */
+export function failureOf(error: unknown, options: { json: boolean; debug: boolean }): Failure {
+  if (error instanceof OutputClosed) return { exit: 0, text: '' };
+  if (error instanceof CommanderError) return { exit: error.exitCode === 0 ? 0 : exitCode.REQUEST_INVALID, text: '' };
+  const known = isVarveError(error) ? error : asInternal(error);
+  return {
+    exit: exitCode[known.code] ?? exitCode.INTERNAL,
+    text: options.json ? json(known) : prose(known, options.debug),
+  };
+}
+
+function prose(error: VarveError, debug: boolean): string {
+  const lines = [`varve: ${error.message} (${error.code})`, ...detailLines(error)];
+  const next = hints[error.code]?.(error);
+  if (next) lines.push(`       try: ${next}`);
+  if (debug && error.code === 'INTERNAL') lines.push(String((error.cause as Error | undefined)?.stack ?? error.stack));
+  return lines.join('\n');
+}
+
+function json({ code, message, detail }: VarveError): string {
+  return JSON.stringify({ error: { code, message, detail } });
+}
+
+/** Candidates and suggestions are what a person would ask for next. */
+function detailLines({ detail }: VarveError): string[] {
+  const suggestions = listOf(detail['suggestions']);
+  const candidates = listOf(detail['candidates']);
+  const repositories = listOf(detail['repositories']);
+  return [
+    ...(suggestions.length > 0 ? [`       did you mean ${suggestions.slice(0, 3).join(' or ')}?`] : []),
+    ...candidates.slice(0, 10).map((candidate) => `       ${candidate}`),
+    ...(candidates.length > 10 ? [`       and ${candidates.length - 10} more`] : []),
+    ...repositories.slice(0, 20).map((name) => `       --repo ${name}`),
+  ];
+}
+
+function listOf(value: unknown): string[] {
+  if (!Array.isArray(value)) return [];
+  return value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+}
+
+/** The next command to try. What a message already says itself has none. */
+const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined>> = {
+  REPOSITORY_UNKNOWN: () => 'varve repos',
+  REPOSITORY_EXISTS: () => 'varve repos',
+  REF_UNKNOWN: () => 'varve refs',
+  COMMIT_UNKNOWN: () => 'varve log',
+  REVISION_AMBIGUOUS: () => 'the same command with more digits of the id',
+  REF_STALE: () => 'the same command again, once you have seen what moved: varve reflog',
+  NOT_FAST_FORWARD: () => 'varve reset BRANCH REV, which may leave commits behind (the reflog keeps them)',
+  TAG_IMMUTABLE: () => 'the same command with --move (varve load: --move-tags)',
+  OUTCOME_UNKNOWN: () => 'the same command again with the same --idempotency-key; it takes effect once',
+  IDEMPOTENCY_KEY_REUSED: () => 'the same command with another --idempotency-key, or without',
+  UNAVAILABLE: ({ detail }) =>
+    detail['refused'] === true ? 'varve serve (or name another server with --server or VARVE_SERVER)' : undefined,
+  NOT_PROJECTED: () => 'the same command again in a moment',
+  OVERLOADED: () => 'the same command again in a moment',
+  STORAGE_FULL: () => 'the same command again when there is room; nothing of it was kept',
+  INTERNAL: () => 'the same command with VARVE_DEBUG=1, and report what it says',
+};
+
+function asInternal(error: unknown): VarveError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new VarveError('INTERNAL', `a fault of ours: ${message}`, {}, { cause: error });
+}

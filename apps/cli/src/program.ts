@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import type { Run } from './session.js';
+import { allExitCodes } from './help.js';
+import { cliVersion } from './version.js';
+
+/** A verb before its file is loaded: what `varve --help` says of it, and where it is. */
+interface Verb {
+  readonly name: string;
+  readonly alias?: string;
+  readonly group: string;
+  readonly summary: string;
+  load(run: Run): Promise<Command>;
+}
+
+const groups = {
+  start: 'Start:',
+  look: 'Look at history:',
+  move: 'Move refs:',
+  bytes: 'Bytes in and out:',
+  care: 'Care:',
+};
+
+/** In the order of the help. One file each, loaded only when it is asked for: start-up is most of a short command's time. */
+const verbs: readonly Verb[] = [
+  { name: 'serve', group: groups.start, summary: 'run the server in this terminal', load: async () => (await import('./commands/serve.js')).serveCommand() },
+  { name: 'init', group: groups.start, summary: 'make an empty repository', load: async (run) => (await import('./commands/init.js')).initCommand(run) },
+  { name: 'repos', group: groups.start, summary: 'list the repositories', load: async (run) => (await import('./commands/repos.js')).reposCommand(run) },
+  { name: 'images', group: groups.look, summary: 'list tagged images, or draw the DAG with --tree', load: async (run) => (await import('./commands/images.js')).imagesCommand(run) },
+  { name: 'log', group: groups.look, summary: 'show the commits a revision reaches', load: async (run) => (await import('./commands/log.js')).logCommand(run) },
+  { name: 'show', group: groups.look, summary: 'show one commit in full', load: async (run) => (await import('./commands/show.js')).showCommand(run) },
+  { name: 'refs', group: groups.look, summary: 'list branches and tags with their commits', load: async (run) => (await import('./commands/refs.js')).refsCommand(run) },
+  { name: 'reflog', group: groups.look, summary: 'show the moves of a ref, newest first', load: async (run) => (await import('./commands/reflog.js')).reflogCommand(run) },
+  { name: 'branch', group: groups.move, summary: 'list, make or delete branches', load: async (run) => (await import('./commands/branch.js')).branchCommand(run) },
+  { name: 'tag', group: groups.move, summary: 'list, make, move or delete tags', load: async (run) => (await import('./commands/tag.js')).tagCommand(run) },
+  { name: 'reset', group: groups.move, summary: 'point a branch at any commit', load: async (run) => (await import('./commands/reset.js')).resetCommand(run) },
+  { name: 'rollback', group: groups.move, summary: 'point a ref back at an earlier commit', load: async (run) => (await import('./commands/rollback.js')).rollbackCommand(run) },
+  { name: 'load', group: groups.bytes, summary: 'take in an image archive', load: async (run) => (await import('./commands/load.js')).loadCommand(run) },
+  { name: 'commit', group: groups.bytes, summary: 'put a layer on a branch', load: async (run) => (await import('./commands/commit.js')).commitCommand(run) },
+  { name: 'checkout', group: groups.bytes, summary: 'write the root filesystem of a commit', load: async (run) => (await import('./commands/checkout.js')).checkoutCommand(run) },
+  { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
+  { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },
+  { name: 'version', group: groups.care, summary: 'show the versions of the command and the server', load: async (run) => (await import('./commands/version.js')).versionCommand(run) },
+]; // prettier-ignore
+
+/** The whole command, with the files of those verbs that `args` may mean. */
+export async function programFor(args: readonly string[], run: Run): Promise<Command> {
+  const program = new Command('varve')
+    .description('Keeps the dated history of container-image layers.')
+    .version(cliVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .option('--server <url>', 'the server to ask (VARVE_SERVER; default http://127.0.0.1:7373)')
+    .option('--repo <name>', 'the repository meant (VARVE_REPO; default: the only one)')
+    .option('--json', 'answer with JSON of a stable shape')
+    .option('-q, --quiet', 'no progress and no notes')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText('after', allExitCodes());
+  for (const verb of verbs) program.addCommand(await commandOf(verb, args, run));
+  return program;
+}
+
+async function commandOf(verb: Verb, args: readonly string[], run: Run): Promise<Command> {
+  const isAsked = args.includes(verb.name) || (verb.alias !== undefined && args.includes(verb.alias));
+  const command = isAsked ? await verb.load(run) : new Command(verb.name);
+  command.summary(verb.summary).helpGroup(verb.group).exitOverride().helpOption('-h, --help', 'print help');
+  return verb.alias === undefined ? command : command.alias(verb.alias);
+}

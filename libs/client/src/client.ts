@@ -1,0 +1,288 @@
+import type { IncomingMessage } from 'node:http';
+import type * as answer from './answer.js';
+import { Conversation } from './conversation.js';
+import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
+import { openRootfs, type RootfsDownload } from './rootfs-download.js';
+import type { RequestBody } from './transport.js';
+
+export interface ClientOptions {
+  /** `http://HOST:PORT` */
+  readonly server: string;
+  /** Who asks, as the event log will show it. */
+  readonly actor: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly retry?: RetryPolicy;
+}
+
+/** What any write may carry. `expect` is `<commit>.<version>` the ref must have now, `absent` that it must not exist. */
+export interface WriteOptions {
+  readonly idempotencyKey?: string | undefined;
+  readonly reason?: string | undefined;
+}
+export interface RefWriteOptions extends WriteOptions {
+  readonly expect?: string | undefined;
+}
+
+/** The tar of the commit that a revision means, on its way. */
+export interface Checkout {
+  readonly commit: string;
+  /** What resolving had to say; null when nothing. */
+  readonly warning: string | null;
+  readonly download: RootfsDownload;
+}
+
+/**
+ * Varve's REST interface as methods. Each throws the server's own error code, or UNAVAILABLE when no server answers and
+ * CANCELLED when `signal` stops it. Writes carry an idempotency key and are tried again under the same one; reads are
+ * never older than what this client has seen. Revisions and refs are text as people write them.
+ */
+export class VarveClient {
+  readonly #conversation: Conversation;
+
+  /** @throws REQUEST_INVALID when the address is none */
+  constructor({ server, actor, signal, retry = defaultRetryPolicy }: ClientOptions) {
+    this.#conversation = new Conversation({ server, actor, signal, retry });
+  }
+
+  /** The newest position of the event log that an answer has named. */
+  get position(): string | undefined {
+    return this.#conversation.position;
+  }
+
+  about(): Promise<answer.About> {
+    return this.#conversation.read('api/v1');
+  }
+
+  async repositories(): Promise<readonly answer.Repository[]> {
+    const { repositories } = await this.#conversation.read<{ repositories: answer.Repository[] }>('api/v1/repos');
+    return repositories;
+  }
+
+  repository(repo: string): Promise<answer.Repository> {
+    return this.#conversation.read(of(repo));
+  }
+
+  createRepository(
+    repo: string,
+    { defaultBranch, reason, idempotencyKey }: WriteOptions & { readonly defaultBranch?: string | undefined } = {},
+  ): Promise<answer.Repository & answer.Written> {
+    const json = { repo, defaultBranch, reason };
+    return this.#conversation.write({ method: 'POST', path: 'api/v1/repos', json, idempotencyKey });
+  }
+
+  async refs(repo: string): Promise<readonly answer.Ref[]> {
+    const { refs } = await this.#conversation.read<{ refs: answer.Ref[] }>(of(repo, 'refs'));
+    return refs;
+  }
+
+  ref(repo: string, ref: string): Promise<answer.Ref> {
+    return this.#conversation.read(of(repo, 'refs', ref));
+  }
+
+  /** Points a ref at a commit, making it if need be. @throws REF_STALE, NOT_FAST_FORWARD, TAG_IMMUTABLE, … */
+  moveRef(
+    repo: string,
+    ref: string,
+    move: RefWriteOptions & {
+      readonly to: string;
+      readonly mode?: 'ff' | 'force';
+      readonly operation?: 'branch' | 'tag' | 'reset' | 'update';
+    },
+  ): Promise<answer.MovedRef> {
+    const { to, mode, operation, reason, expect, idempotencyKey } = move;
+    return this.#conversation.write({
+      method: 'PUT',
+      path: of(repo, 'refs', ref),
+      json: { to, mode, operation, reason },
+      headers: condition(expect),
+      idempotencyKey,
+    });
+  }
+
+  deleteRef(
+    repo: string,
+    ref: string,
+    { reason, expect, idempotencyKey }: RefWriteOptions = {},
+  ): Promise<answer.MovedRef> {
+    const path = of(repo, 'refs', ref);
+    return this.#conversation.write({
+      method: 'DELETE',
+      path,
+      query: { reason },
+      headers: condition(expect),
+      idempotencyKey,
+    });
+  }
+
+  /** Points a ref back. `moveTag` is needed when it is a tag. */
+  rollback(
+    repo: string,
+    {
+      ref,
+      to,
+      moveTag,
+      reason,
+      expect,
+      idempotencyKey,
+    }: RefWriteOptions & {
+      readonly ref: string;
+      readonly to: string;
+      readonly moveTag?: boolean;
+    },
+  ): Promise<answer.MovedRef> {
+    return this.#conversation.write({
+      method: 'POST',
+      path: of(repo, 'rollback'),
+      json: { ref, to, moveTag, reason },
+      headers: condition(expect),
+      idempotencyKey,
+    });
+  }
+
+  /** Moves of one ref or of all, newest first; pages are fetched as they are read. */
+  async *reflog(
+    repo: string,
+    { ref, pageSize }: { ref?: string | undefined; pageSize?: number | undefined } = {},
+  ): AsyncGenerator<answer.ReflogMove> {
+    let before: number | undefined;
+    do {
+      const query = { ref, before, limit: pageSize };
+      const page = await this.#conversation.read<{ moves: answer.ReflogMove[]; before: number | null }>(
+        of(repo, 'reflog'),
+        query,
+      );
+      yield* page.moves;
+      before = page.before ?? undefined;
+    } while (before !== undefined);
+  }
+
+  /** Commits that `rev` reaches, newest first; pages are fetched as they are read, and are one answer while refs move. */
+  async *commits(
+    repo: string,
+    {
+      rev,
+      firstParent,
+      pageSize,
+    }: { rev?: string | undefined; firstParent?: boolean | undefined; pageSize?: number | undefined } = {},
+  ): AsyncGenerator<answer.LoggedCommit> {
+    let cursor: string | undefined;
+    do {
+      const query = { rev, firstParent, limit: pageSize, cursor };
+      const page = await this.#conversation.read<{ commits: answer.LoggedCommit[]; cursor: string | null }>(
+        of(repo, 'commits'),
+        query,
+      );
+      yield* page.commits;
+      cursor = page.cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  commit(repo: string, rev: string): Promise<answer.ShownCommit> {
+    return this.#conversation.read(of(repo, 'commits', rev));
+  }
+
+  resolve(repo: string, rev: string): Promise<answer.ResolvedRevision> {
+    return this.#conversation.read(of(repo, 'resolve'), { rev });
+  }
+
+  /** Everything that refs reach, parents before children: of one repository, or of all. */
+  async imageTree(repo: string | null): Promise<readonly answer.TreeNode[]> {
+    const path = repo === null ? 'api/v1/tree-view' : of(repo, 'tree-view');
+    const { nodes } = await this.#conversation.read<{ nodes: answer.TreeNode[] }>(path);
+    return nodes;
+  }
+
+  /** Puts a layer, or metadata alone when `layer` is null, on a branch. */
+  commitLayer(
+    repo: string,
+    branch: string,
+    commit: RefWriteOptions & {
+      readonly layer: RequestBody | null;
+      readonly message: string;
+      readonly author?: string | undefined;
+      readonly time?: string | undefined;
+      readonly labels?: readonly string[] | undefined;
+    },
+  ): Promise<answer.CreatedCommit> {
+    const { layer, message, author, time, labels, reason, expect, idempotencyKey } = commit;
+    return this.#conversation.write({
+      method: 'POST',
+      path: of(repo, 'branches', branch, 'commits'),
+      query: { message, author, label: labels, reason },
+      // In a header, because those are no part of what a retry is compared by: the clock has gone on since.
+      headers: { ...condition(expect), ...(time === undefined ? {} : { 'varve-time': time }) },
+      idempotencyKey,
+      ...(layer ? { body: layer } : {}),
+    });
+  }
+
+  /** Takes in an image archive; `repo` null leaves the repositories to the names in it. */
+  loadArchive(
+    repo: string | null,
+    {
+      archive,
+      moveTags,
+      reason,
+      idempotencyKey,
+    }: WriteOptions & { readonly archive: RequestBody; readonly moveTags: boolean },
+  ): Promise<answer.LoadReport> {
+    return this.#conversation.write({
+      method: 'POST',
+      path: repo === null ? 'api/v1/archives' : of(repo, 'archives'),
+      query: { moveTags: moveTags ? true : undefined, reason },
+      body: archive,
+      idempotencyKey,
+    });
+  }
+
+  /**
+   * The root filesystem of a commit as the canonical tar. The revision is resolved first: a branch that moves while the
+   * connection is resumed must not mix two trees.
+   */
+  async rootfs(repo: string, rev: string): Promise<Checkout> {
+    const { commit, warning } = await this.resolve(repo, rev);
+    const { transport, signal } = this.#conversation;
+    const path = of(repo, 'commits', commit, 'rootfs.tar');
+    const open = (): Promise<RootfsDownload> =>
+      openRootfs(transport, { path, headers: this.#conversation.readHeaders(), signal });
+    return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
+  }
+
+  /** A blob of a repository, byte for byte as it was given. */
+  blob(repo: string, digest: string): Promise<IncomingMessage> {
+    const { transport, signal } = this.#conversation;
+    return transport.send({
+      method: 'GET',
+      path: of(repo, 'blobs', digest),
+      headers: this.#conversation.readHeaders(),
+      signal,
+    });
+  }
+
+  transaction(txid: string): Promise<answer.Transaction> {
+    return this.#conversation.read(`api/v1/transactions/${encodeURIComponent(txid)}`);
+  }
+
+  state(): Promise<answer.ServerState> {
+    return this.#conversation.read('api/v1/state');
+  }
+
+  rebuild({ idempotencyKey }: WriteOptions = {}): Promise<answer.Rebuilt> {
+    return this.#conversation.write({ method: 'POST', path: 'api/v1/rebuild', idempotencyKey });
+  }
+
+  /** Lets the process end: idle connections are closed. */
+  close(): void {
+    this.#conversation.transport.close();
+  }
+}
+
+/** A path below a repository; each part is one segment, whatever slashes it has. */
+function of(repo: string, ...parts: readonly string[]): string {
+  return ['api/v1/repos', ...[repo, ...parts].map(encodeURIComponent)].join('/');
+}
+
+function condition(expect: string | undefined): Readonly<Record<string, string>> {
+  if (expect === undefined) return {};
+  return expect === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${expect}"` };
+}

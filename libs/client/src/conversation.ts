@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { VarveError } from '#core/error';
+import { parsePosition } from '#core/position';
+import { neverRetry, type RetryPolicy, withRetry } from './retry.js';
+import { type Exchange, type RequestBody, Transport } from './transport.js';
+
+/** `actor` is what the caller says of itself; `signal` stops whatever is under way. */
+export interface ConversationOptions {
+  readonly server: string;
+  readonly actor: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly retry: RetryPolicy;
+}
+
+/** A write. The key makes its retries, ours and the caller's, one write; without one a new one is made. */
+export interface Writing {
+  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: Query;
+  readonly json?: unknown;
+  readonly body?: RequestBody;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** Undefined members are left out; a list is given once for each of its members. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+/**
+ * Requests and JSON answers in one session with a server. Remembers the position of every answer and asks later reads
+ * to be at least as new, so a caller reads its own writes and never goes back in time, whichever instance answers.
+ */
+export class Conversation {
+  readonly transport: Transport;
+  readonly signal: AbortSignal | undefined;
+  readonly #actor: string;
+  readonly #retry: RetryPolicy;
+  /** `<log>.<partition>` → the newest offset an answer has named. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(options: ConversationOptions) {
+    this.transport = new Transport(options.server);
+    this.signal = options.signal;
+    this.#actor = headerBytes(options.actor);
+    this.#retry = options.retry;
+  }
+
+  /** The newest positions that answers have named, as `Varve-Min-Position` takes them; undefined before the first. */
+  get position(): string | undefined {
+    if (this.#seen.size === 0) return undefined;
+    return [...this.#seen].map(([partition, offset]) => `${partition}.${offset}`).join(', ');
+  }
+
+  async read<T>(path: string, query: Query = {}): Promise<T> {
+    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+    return withRetry(() => this.#json<T>({ ...exchange, headers: this.readHeaders() }), this.#policy(this.#retry));
+  }
+
+  async write<T>(writing: Writing): Promise<T> {
+    const body = writing.json === undefined ? writing.body : jsonBody(writing.json);
+    const exchange: Exchange = {
+      method: writing.method,
+      path: withQuery(writing.path, writing.query ?? {}),
+      signal: this.signal,
+      headers: {
+        accept: 'application/json',
+        'varve-actor': this.#actor,
+        'idempotency-key': headerBytes(writing.idempotencyKey ?? randomUUID()),
+        ...writing.headers,
+      },
+      ...(body ? { body } : {}),
+    };
+    // Bytes from a pipe are gone once sent: the caller is told, and may send them again under the same key.
+    const policy = body && !body.repeatable ? neverRetry : this.#retry;
+    return withRetry(() => this.#json<T>(exchange), this.#policy(policy));
+  }
+
+  readHeaders(): Record<string, string> {
+    const { position } = this;
+    return { 'varve-actor': this.#actor, ...(position === undefined ? {} : { 'varve-min-position': position }) };
+  }
+
+  /** Keeps the positions that an answer names, unless newer ones are known. An answer about many partitions names many. */
+  remember(response: IncomingMessage): void {
+    const header = response.headers['varve-position'];
+    if (typeof header !== 'string' || header === '') return;
+    for (const text of header.split(',')) {
+      const { log, partition, offset } = parsePosition(text.trim());
+      const key = `${log}.${partition}`;
+      this.#seen.set(key, Math.max(offset, this.#seen.get(key) ?? -1));
+    }
+  }
+
+  async #json<T>(exchange: Exchange): Promise<T> {
+    const response = await this.transport.send(exchange);
+    const text = await readBody(response, exchange);
+    this.remember(response);
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      const what = `${exchange.method} ${exchange.path}`;
+      throw new VarveError(
+        'REQUEST_INVALID',
+        `the answer to ${what} is not JSON; is this address a Varve server?`,
+        {},
+        { cause },
+      );
+    }
+  }
+
+  #policy(policy: RetryPolicy): { policy: RetryPolicy; signal: AbortSignal | undefined } {
+    return { policy, signal: this.signal };
+  }
+}
+
+/** An answer that breaks off is as good as none: UNAVAILABLE, and the request may be sent again. */
+async function readBody(response: IncomingMessage, { method, path, signal }: Exchange): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  } catch (cause) {
+    if (signal?.aborted) throw new VarveError('CANCELLED', `${method} ${path} was interrupted`, {}, { cause });
+    throw new VarveError('UNAVAILABLE', `the answer to ${method} ${path} broke off`, {}, { cause });
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function jsonBody(value: unknown): RequestBody {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return {
+    contentType: 'application/json',
+    sizeBytes: bytes.length,
+    repeatable: true,
+    open: async function* () {
+      yield bytes;
+    },
+  };
+}
+
+function withQuery(path: string, query: Query): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    (Array.isArray(value) ? (value as readonly string[]) : [value])
+      .filter((one) => one !== undefined)
+      .map((one) => `${name}=${encodeURIComponent(String(one))}`),
+  );
+  return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`;
+}
+
+/** Headers carry bytes; Node writes them as Latin-1, so UTF-8 is handed over byte by byte. */
+function headerBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
