@@ -7,7 +7,7 @@ import { inflate } from './inflate.js';
 import { zstdFrames } from './zstd-frames.js';
 
 /** Large, for each piece of output is a trip through the thread pool: 16 KiB, the default, costs a third of the speed. */
-const chunkBytes = 512 << 10;
+const chunkBytes = 1 << 20;
 
 /** Reading `bytes`, to the end or not, closes the source. */
 export interface Decompressed {
