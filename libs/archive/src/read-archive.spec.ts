@@ -17,7 +17,7 @@ import {
   v1RootId,
 } from '../../../test/fixture/archive-builder.js';
 import { emptyLayer, layer, recompressed } from '../../../test/fixture/layer-builder.js';
-import type { TarItem } from '../../../test/fixture/tar-bytes.js';
+import type { BuiltEntry } from '../../../test/fixture/tar-bytes.js';
 import type { ArchiveImage, StoredLayer } from './archive-image.js';
 import { readArchive, type ReadArchive } from './read-archive.js';
 
@@ -136,7 +136,7 @@ describe('reading an archive passes over', () => {
   });
 
   it('blobs that nothing names, also such that only begin like a layer, and says so', async () => {
-    const stray: TarItem = { name: `blobs/sha256/${'0'.repeat(64)}`, body: gzipSync('no tar') };
+    const stray: BuiltEntry = { name: `blobs/sha256/${'0'.repeat(64)}`, body: gzipSync('no tar') };
     const { warnings } = await read([...ociArchive([image]), stray]);
     expect(warnings).toEqual([expect.stringContaining('1 blobs or layers are named by no image')]);
   });
@@ -167,7 +167,7 @@ describe('reading an archive refuses', () => {
   const root = chain[0]?.id ?? '';
   const middle = chain[1]?.id ?? '';
 
-  const cases: readonly [string, readonly TarItem[], string, string][] = [
+  const cases: readonly [string, readonly BuiltEntry[], string, string][] = [
     ['an empty archive', [], 'ARCHIVE_INVALID', 'it has none of manifest.json'],
     ['a tar of something else', [{ name: 'etc/passwd', body: 'root' }], 'ARCHIVE_INVALID', 'it has none of'],
     ['a name that leaves the archive', [...docker, { name: '../x', body: '' }], 'ARCHIVE_INVALID', '"../x" leaves'],
@@ -320,7 +320,7 @@ function diffIdOf(blob: Buffer): DiffId {
 }
 
 function read(
-  items: readonly TarItem[],
+  items: readonly BuiltEntry[],
   platform: Parameters<typeof readArchive>[1]['platform'] = null,
 ): Promise<ReadArchive<StoredLayer>> {
   return readBytes(archiveOf(items), platform);
@@ -368,27 +368,27 @@ function summary(one: ArchiveImage<StoredLayer>): Summary {
   };
 }
 
-function link(name: string, target: string): TarItem {
+function link(name: string, target: string): BuiltEntry {
   return { name, type: 'symlink', link: target };
 }
 
-function without(items: readonly TarItem[], name: string): TarItem[] {
+function without(items: readonly BuiltEntry[], name: string): BuiltEntry[] {
   const left = items.filter((item) => item.name !== name);
   expect(left).toHaveLength(items.length - 1);
   return left;
 }
 
-function replace(items: readonly TarItem[], name: string, body: string | Buffer): TarItem[] {
+function replace(items: readonly BuiltEntry[], name: string, body: string | Buffer): BuiltEntry[] {
   return [...without(items, name), { name, body }];
 }
 
-function replaceAll(items: readonly TarItem[], suffix: string, body: string): TarItem[] {
+function replaceAll(items: readonly BuiltEntry[], suffix: string, body: string): BuiltEntry[] {
   return items.map((item) => (item.name.endsWith(suffix) ? { ...item, body } : item));
 }
 
 type Json = Record<string, unknown>;
 
-function replaceJson(items: readonly TarItem[], name: string, change: (json: Json) => unknown): TarItem[] {
+function replaceJson(items: readonly BuiltEntry[], name: string, change: (json: Json) => unknown): BuiltEntry[] {
   const before = items.find((item) => item.name === name)?.body ?? '';
   return replace(items, name, JSON.stringify(change(JSON.parse(before.toString()) as Json)));
 }
