@@ -15,8 +15,14 @@ import { type BlobAddress, type DerivedAddress, isDerived } from '#ports/blob-st
 export class BlobLayout {
   readonly root: string;
 
+  /** `root` is absolute. */
   constructor(root: string) {
     this.root = root;
+  }
+
+  /** What there always is, parents before children. */
+  get folders(): readonly string[] {
+    return [this.root, join(this.root, 'blobs'), this.blobs, join(this.root, 'derived'), this.staging];
   }
 
   get staging(): string {

@@ -56,17 +56,20 @@ export class DurableFolders {
   }
 }
 
-/** Makes a folder and every missing one above it, durable from the first that was new. */
+/**
+ * Makes a folder and every missing one above it. Their entries are durable on return, also that of a folder which was
+ * there: whoever made it may have been killed before its fsync. @throws UNAVAILABLE, STORAGE_FULL
+ */
 export async function makeRoot(path: string): Promise<void> {
+  let top: string;
   try {
-    const first = mkdirSync(path, { recursive: true });
-    if (first === undefined) return;
-    for (let folder = dirname(path); ; folder = dirname(folder)) {
-      await syncFolder(folder);
-      if (folder === dirname(first)) return;
-    }
+    top = dirname(mkdirSync(path, { recursive: true }) ?? path);
   } catch (cause) {
     throw fileError('make the folder', path, cause);
+  }
+  for (let folder = path; folder !== top;) {
+    folder = dirname(folder);
+    await syncFolder(folder);
   }
 }
 

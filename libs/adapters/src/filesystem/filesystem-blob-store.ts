@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { renameSync, rmdirSync } from 'node:fs';
 import { stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Digest, DigestBuilder } from '#core/digest';
 import { assert } from '#core/error';
 import {
@@ -28,8 +28,8 @@ const idleFilesMax = 256;
  * lock of the data folder. @throws UNAVAILABLE, STORAGE_FULL
  */
 export async function openFilesystemBlobStore(root: string): Promise<BlobStore> {
-  const layout = new BlobLayout(root);
-  for (const folder of [layout.blobs, layout.staging, join(root, 'derived')]) await makeRoot(folder);
+  const layout = new BlobLayout(resolve(root));
+  for (const folder of layout.folders) await makeRoot(folder);
   return new FilesystemBlobStore(layout);
 }
 

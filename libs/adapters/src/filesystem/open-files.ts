@@ -46,7 +46,7 @@ export class OpenFiles {
   }
 
   close(): void {
-    for (const path of [...this.#files.keys()]) this.forget(path);
+    for (const path of this.#files.keys()) this.forget(path);
   }
 
   #reader(path: string, file: OpenFile): BlobReader {

@@ -90,18 +90,18 @@ class MemoryBlobStore implements BlobStore {
   async *derived(
     kind: DerivedAddress['kind'],
   ): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
-    for (const { address, bytes } of [...this.#derived.values()]) {
+    for (const { address, bytes } of this.#derived.values()) {
       if (address.kind === kind) yield { address, size: bytes.length };
     }
   }
 
   async *staged(): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
-    for (const [name, { size, modifiedAt }] of [...this.#staged]) yield { name, size, modifiedAt };
+    for (const [name, { size, modifiedAt }] of this.#staged) yield { name, size, modifiedAt };
   }
 
   async sweepStaging(): Promise<number> {
     const count = this.#staged.size;
-    for (const staging of [...this.#staged.values()]) staging.drop();
+    for (const staging of this.#staged.values()) staging.drop();
     return count;
   }
 
