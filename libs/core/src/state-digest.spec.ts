@@ -1,0 +1,101 @@
+import { hash } from 'node:crypto';
+import type { CommitId } from './commit.js';
+import { coalesce } from './coalesce.js';
+import { digestOf } from './digest.js';
+import { type Change, newPartition, type OutcomeRow } from './graph-row.js';
+import { branchRef, parseRepositoryName } from './name.js';
+import { emptyStateDigest, stateDigestAfter } from './state-digest.js';
+
+const repo = parseRepositoryName('app');
+const main = branchRef('main');
+const id = (digit: string) => digit.repeat(64) as CommitId;
+
+const repository = { repo, generation: 1, defaultBranch: main, moves: 0, commits: 0, floor: 0, createdAt: 5 };
+const setRef = (before: string | null, after: string, version: number): Change => ({
+  type: 'ref',
+  repo,
+  ref: main,
+  before: before === null ? null : { commit: id(before), version: version - 1 },
+  after: { commit: id(after), version },
+});
+const blob = { digest: digestOf('b'), incarnation: 'i', size: 1, mediaType: 'm', retiredEpoch: null };
+const outcome: OutcomeRow = {
+  txid: 'a'.repeat(32),
+  repo,
+  request: null,
+  offset: 1,
+  time: 1,
+  epoch: 0,
+  outcome: { type: 'rejected', code: 'REF_STALE', message: 'one way to say it', detail: {} },
+};
+
+describe('the state digest', () => {
+  it('before the first record is the digest of the one row there is', () => {
+    const row = '13:["partition"][0,0,0]';
+    expect(emptyStateDigest).toBe(hash('sha256', row, 'hex'));
+  });
+
+  it('adds the hashes of rows as numbers of 256 bits', () => {
+    const key = JSON.stringify(['ref', repo, main]);
+    const row = hash('sha256', `${key.length}:${key}${JSON.stringify([id('a'), 1])}`, 'hex');
+    const sum = (BigInt(`0x${emptyStateDigest}`) + BigInt(`0x${row}`)) % 2n ** 256n;
+    expect(stateDigestAfter(emptyStateDigest, [setRef(null, 'a', 1)])).toBe(sum.toString(16).padStart(64, '0'));
+  });
+
+  it('takes away what a change replaces, across zero', () => {
+    const small = `${'0'.repeat(63)}1`;
+    const there = stateDigestAfter(small, [{ type: 'blob', before: null, after: blob }]);
+    expect(stateDigestAfter(there, [{ type: 'blob', before: blob, after: null }])).toBe(small);
+    const negative = stateDigestAfter(small, [{ type: 'blob', before: blob, after: null }]);
+    expect(stateDigestAfter(negative, [{ type: 'blob', before: null, after: blob }])).toBe(small);
+  });
+
+  it('does not depend on the order, the steps or the way between', () => {
+    const steps: Change[] = [
+      { type: 'partition', before: newPartition, after: { rules: 1, gcEpoch: 0, time: 9 } },
+      { type: 'repository', before: null, after: repository },
+      setRef(null, 'a', 1),
+      { type: 'outcome', after: outcome },
+      setRef('a', 'b', 2),
+      { type: 'blob', before: null, after: blob },
+      setRef('b', 'a', 3),
+    ];
+    const whole = stateDigestAfter(emptyStateDigest, steps);
+    expect(stateDigestAfter(emptyStateDigest, steps.toReversed())).toBe(whole);
+    expect(steps.reduce((digest, step) => stateDigestAfter(digest, [step]), emptyStateDigest)).toBe(whole);
+    expect(stateDigestAfter(emptyStateDigest, coalesce(steps))).toBe(whole);
+  });
+
+  it('tells states apart that differ in a version alone', () => {
+    expect(stateDigestAfter(emptyStateDigest, [setRef(null, 'a', 1)])).not.toBe(
+      stateDigestAfter(emptyStateDigest, [setRef(null, 'a', 2)]),
+    );
+  });
+
+  it('is the same when a rejection is put in better words, and another for another code', () => {
+    const said = (fields: object): Change => ({
+      type: 'outcome',
+      after: { ...outcome, outcome: { ...outcome.outcome, ...fields } },
+    });
+    const digest = stateDigestAfter(emptyStateDigest, [{ type: 'outcome', after: outcome }]);
+    expect(stateDigestAfter(emptyStateDigest, [said({ message: 'another' })])).toBe(digest);
+    expect(stateDigestAfter(emptyStateDigest, [said({ code: 'BLOB_GONE' })])).not.toBe(digest);
+  });
+});
+
+describe('coalesce', () => {
+  it('keeps one change a row, from its first before to its last after', () => {
+    const changes = coalesce([setRef(null, 'a', 1), setRef('a', 'b', 2), setRef('b', 'c', 3)]);
+    expect(changes).toEqual([{ ...setRef(null, 'c', 3) }]);
+  });
+
+  it('puts repositories first and leaves out what came and went', () => {
+    const changes = coalesce([
+      { type: 'outcome', after: outcome },
+      { type: 'blob', before: null, after: blob },
+      { type: 'repository', before: null, after: repository },
+      { type: 'blob', before: blob, after: null },
+    ]);
+    expect(changes.map(({ type }) => type)).toEqual(['repository', 'outcome']);
+  });
+});
