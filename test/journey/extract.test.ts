@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isVarveError } from '#core/error';
 import { extractRootfs } from '../../apps/cli/src/extract/extract-rootfs.js';
-import { tarBytes, type TarItem } from '../fixture/tar-bytes.js';
+import { tarBytes, type BuiltEntry } from '../fixture/tar-bytes.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -19,7 +19,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += 4096) yield bytes.subarray(at, at + 4096);
 }
 
-function extract(items: readonly TarItem[], directory = join(folder, 'out')) {
+function extract(items: readonly BuiltEntry[], directory = join(folder, 'out')) {
   return extractRootfs(pieces(tarBytes(items)), directory);
 }
 
@@ -103,7 +103,7 @@ it('counts the attributes that cannot be set instead of failing', async () => {
   expect(report).toMatchObject({ entries: 1, xattrsNotSet: 1 });
 });
 
-it.each<[string, TarItem[]]>([
+it.each<[string, BuiltEntry[]]>([
   ['climbs out with ..', [{ name: '../evil', body: 'x' }]],
   ['is absolute', [{ name: '/evil', body: 'x' }]],
   [

@@ -16,8 +16,8 @@ export interface Failure {
  */
 export function failureOf(error: unknown, options: { json: boolean; debug: boolean }): Failure {
   if (error instanceof OutputClosed) return { exit: 0, text: '' };
-  if (error instanceof CommanderError) return { exit: error.exitCode === 0 ? 0 : exitCode.REQUEST_INVALID, text: '' };
-  const known = isVarveError(error) ? error : asInternal(error);
+  if (error instanceof CommanderError && error.exitCode === 0) return { exit: 0, text: '' };
+  const known = isVarveError(error) ? error : error instanceof CommanderError ? asUsage(error) : asInternal(error);
   return {
     exit: exitCode[known.code] ?? exitCode.INTERNAL,
     text: options.json ? json(known) : prose(known, options.debug),
@@ -56,6 +56,7 @@ function listOf(value: unknown): string[] {
 
 /** The next command to try. What a message already says itself has none. */
 const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined>> = {
+  REQUEST_INVALID: ({ detail }) => (detail['usage'] === true ? 'varve --help, or varve COMMAND --help' : undefined),
   REPOSITORY_UNKNOWN: () => 'varve repos',
   REPOSITORY_EXISTS: () => 'varve repos',
   REF_UNKNOWN: () => 'varve refs',
@@ -73,6 +74,18 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   STORAGE_FULL: () => 'the same command again when there is room; nothing of it was kept',
   INTERNAL: () => 'the same command with VARVE_DEBUG=1, and report what it says',
 };
+
+/** What commander could not read. */
+function asUsage({ message }: CommanderError): VarveError {
+  const [said = '', ...more] = message.replace(/^error: /, '').split('\n');
+  return new VarveError('REQUEST_INVALID', said, { usage: true, suggestions: more.flatMap(suggestionIn) });
+}
+
+/** `(Did you mean checkout?)`, `(Did you mean one of log, load?)` */
+function suggestionIn(line: string): string[] {
+  const meant = /Did you mean (?:one of )?([^?]+)\?/.exec(line)?.[1];
+  return meant === undefined ? [] : meant.split(', ');
+}
 
 function asInternal(error: unknown): VarveError {
   const message = error instanceof Error ? error.message : String(error);

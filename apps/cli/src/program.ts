@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Run } from './session.js';
+import type { Run } from './in-session.js';
 import { allExitCodes } from './help.js';
 import { cliVersion } from './version.js';
 
@@ -49,20 +49,29 @@ export async function programFor(args: readonly string[], run: Run): Promise<Com
     .version(cliVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
+    .commandsGroup(groups.care)
     .option('--server <url>', 'the server to ask (VARVE_SERVER; default http://127.0.0.1:7373)')
     .option('--repo <name>', 'the repository meant (VARVE_REPO; default: the only one)')
     .option('--json', 'answer with JSON of a stable shape')
     .option('-q, --quiet', 'no progress and no notes')
-    .showSuggestionAfterError()
     .exitOverride()
+    // Its errors are said as all others are, by failure.ts.
+    .configureOutput({ outputError: () => undefined })
     .addHelpText('after', allExitCodes());
-  for (const verb of verbs) program.addCommand(await commandOf(verb, args, run));
+  for (const verb of verbs) program.addCommand(await commandOf(verb, { program, args, run }));
   return program;
 }
 
-async function commandOf(verb: Verb, args: readonly string[], run: Run): Promise<Command> {
+async function commandOf(
+  verb: Verb,
+  { program, args, run }: { program: Command; args: readonly string[]; run: Run },
+): Promise<Command> {
   const isAsked = args.includes(verb.name) || (verb.alias !== undefined && args.includes(verb.alias));
   const command = isAsked ? await verb.load(run) : new Command(verb.name);
-  command.summary(verb.summary).helpGroup(verb.group).exitOverride().helpOption('-h, --help', 'print help');
+  command
+    .copyInheritedSettings(program)
+    .summary(verb.summary)
+    .helpGroup(verb.group)
+    .helpOption('-h, --help', 'print help');
   return verb.alias === undefined ? command : command.alias(verb.alias);
 }

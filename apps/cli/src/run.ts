@@ -1,7 +1,7 @@
 import { failureOf } from './failure.js';
 import { watchInterruption } from './interruption.js';
 import { programFor } from './program.js';
-import { inSession } from './session.js';
+import { inSession } from './in-session.js';
 
 /** Runs one command line to its end and sets the exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {

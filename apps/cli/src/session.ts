@@ -1,5 +1,4 @@
 import { hostname, userInfo } from 'node:os';
-import type { Command } from 'commander';
 import { VarveClient } from '#client/client';
 import { VarveError } from '#core/error';
 import { Output } from './output.js';
@@ -62,27 +61,6 @@ export class Session {
   close(): void {
     this.client.close();
   }
-}
-
-/** What a command does once its session is open. `args` are as commander read them, undefined where left out. */
-export type Work<O> = (session: Session, options: O, args: readonly (string | undefined)[]) => Promise<void>;
-
-/** Makes commander's action of a command's work. */
-export type Run = <O extends object>(work: Work<O>) => (...passed: unknown[]) => Promise<void>;
-
-/** Sessions that `signal` stops; each is closed when its work is over, so that the process can end. */
-export function inSession(signal: AbortSignal): Run {
-  return (work) =>
-    async (...passed) => {
-      const command = passed.at(-1) as Command;
-      const session = new Session(command.optsWithGlobals(), signal);
-      try {
-        await work(session, command.opts(), command.processedArgs as (string | undefined)[]);
-        await session.output.flush();
-      } finally {
-        session.close();
-      }
-    };
 }
 
 function userAtHost(): string {

@@ -6,7 +6,6 @@ import {
   type OutgoingHttpHeaders,
   request as httpRequest,
 } from 'node:http';
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { VarveError } from '#core/error';
 import { readProblem, retryAfterMs } from './problem.js';
 import { checkNotCancelled } from './retry.js';
@@ -37,15 +36,11 @@ export interface Exchange {
  */
 export class Transport {
   readonly server: URL;
-  readonly #agent: Agent;
-  readonly #request: typeof httpRequest;
+  #door: Promise<Door> | undefined;
 
   /** @throws REQUEST_INVALID when the address is not http:// or https:// */
   constructor(server: string) {
     this.server = parseServer(server);
-    const isTls = this.server.protocol === 'https:';
-    this.#agent = isTls ? new TlsAgent({ keepAlive: true }) : new Agent({ keepAlive: true });
-    this.#request = isTls ? tlsRequest : httpRequest;
   }
 
   /**
@@ -64,13 +59,14 @@ export class Transport {
       : new VarveError(problem.code, problem.message, { ...problem.detail, retryAfterMs: waitMs });
   }
 
+  /** Idle connections are closed. */
   close(): void {
-    this.#agent.destroy();
+    void this.#door?.then(({ agent }) => agent.destroy());
   }
 
   async #exchange(exchange: Exchange): Promise<IncomingMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const request = this.#open(exchange);
+    const request = this.#open(await (this.#door ??= openDoor(this.server)), exchange);
     limitConnecting(request);
     request.on('response', resolve);
     request.on('error', (error) => reject(this.#networkError(exchange, error)));
@@ -80,11 +76,11 @@ export class Transport {
   }
 
   /** @throws REQUEST_INVALID for a header that cannot be sent, such as an actor with a line break */
-  #open({ method, path, headers, body, signal }: Exchange): ClientRequest {
+  #open({ agent, request }: Door, { method, path, headers, body, signal }: Exchange): ClientRequest {
     try {
-      return this.#request(new URL(path, this.server), {
+      return request(new URL(path, this.server), {
         method,
-        agent: this.#agent,
+        agent,
         headers: { ...headers, ...bodyHeaders(body) },
         ...(signal ? { signal } : {}),
       });
@@ -109,6 +105,18 @@ export class Transport {
       { cause },
     );
   }
+}
+
+interface Door {
+  readonly agent: Agent;
+  readonly request: typeof httpRequest;
+}
+
+/** TLS takes longer to load than all the rest; most servers are plain ones on loopback. */
+async function openDoor({ protocol }: URL): Promise<Door> {
+  if (protocol === 'http:') return { agent: new Agent({ keepAlive: true }), request: httpRequest };
+  const tls = await import('node:https');
+  return { agent: new tls.Agent({ keepAlive: true }), request: tls.request };
 }
 
 /**

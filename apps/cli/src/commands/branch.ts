@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { VarveError } from '#core/error';
 import { withHelp } from '../help.js';
 import { bareName, branchRefOf, shortId } from '../ref-text.js';
-import type { Run, Session } from '../session.js';
+import type { Run } from '../in-session.js';
+import type { Session } from '../session.js';
 
 interface Options {
   readonly delete?: boolean;

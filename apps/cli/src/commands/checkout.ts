@@ -5,7 +5,8 @@ import { losses } from '../extract/extraction-report.js';
 import { withHelp } from '../help.js';
 import { OutputClosed } from '../output.js';
 import { shortId } from '../ref-text.js';
-import type { Run, Session } from '../session.js';
+import type { Run } from '../in-session.js';
+import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 
 interface Options {
@@ -17,7 +18,7 @@ interface Options {
 export function checkoutCommand(run: Run): Command {
   const command = new Command('checkout')
     .description(
-      'Writes the root filesystem of any commit: as the canonical tar (same tree, same bytes) to a file or to standard\n' +
+      'Writes the root filesystem of any commit: as the canonical tar (same tree, same bytes) to a file or to standard ' +
         'output, or as files below a new directory. A file or directory appears whole or not at all.',
     )
     .argument('<rev>', 'a branch, tag, id or revision')

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { VarveError } from '#core/error';
 import { withHelp } from '../help.js';
 import { branchName, bareName, shortId } from '../ref-text.js';
-import type { Run, Session } from '../session.js';
+import type { Run } from '../in-session.js';
+import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 import { uploadOf } from '../upload.js';
 
@@ -21,7 +22,7 @@ interface Options {
 export function commitCommand(run: Run): Command {
   const command = new Command('commit')
     .description(
-      'Puts a layer (a tar, plain, gzip or zstd, with whiteouts as in OCI) and a message on a branch. The branch moves\n' +
+      'Puts a layer (a tar, plain, gzip or zstd, with whiteouts as in OCI) and a message on a branch. The branch moves ' +
         'only if nobody moved it in between.',
     )
     .argument('[layer]', 'a file; - is standard input')

@@ -4,7 +4,7 @@ import { humanAge } from '../age.js';
 import { withHelp } from '../help.js';
 import { drawImageTree } from '../image-tree.js';
 import { bareName, isTagRef, shortId } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { humanSize } from '../size.js';
 import { table } from '../table.js';
 
@@ -16,7 +16,7 @@ interface Options {
 export function imagesCommand(run: Run): Command {
   const command = new Command('images')
     .description(
-      'Lists what tags and branches point at, as docker images does. With --tree draws every commit below its first\n' +
+      'Lists what tags and branches point at, as docker images does. With --tree draws every commit below its first ' +
         'parent: own size is its own layers, virtual size its whole stack (uncompressed tar bytes).',
     )
     .option('--tree', 'draw the DAG, as docker images --tree did')

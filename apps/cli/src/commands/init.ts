@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { VarveError } from '#core/error';
 import { withHelp } from '../help.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 
 interface Options {
   readonly branch?: string;

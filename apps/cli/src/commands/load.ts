@@ -4,7 +4,7 @@ import type { RequestBody } from '#client/transport';
 import { withHelp } from '../help.js';
 import type { Progress } from '../progress.js';
 import { bareName, shortId } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { humanSize } from '../size.js';
 import { fileStat, uploadOf } from '../upload.js';
 
@@ -18,8 +18,8 @@ interface Options {
 export function loadCommand(run: Run): Command {
   const command = new Command('load')
     .description(
-      'Takes in an image archive: docker save of any age (also of 2015, without manifest.json), or an OCI layout; a tar,\n' +
-        'a directory, or - for standard input. What is there already is not stored again. The names in the archive say\n' +
+      'Takes in an image archive: docker save of any age (also of 2015, without manifest.json), or an OCI layout; a tar, ' +
+        'a directory, or - for standard input. What is there already is not stored again. The names in the archive say ' +
         'into which repositories; --repo names one for those that have none.',
     )
     .argument('<archive>', 'a tar, an unpacked archive, or - for standard input')

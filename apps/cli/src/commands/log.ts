@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { LoggedCommit } from '#client/answer';
 import { withHelp } from '../help.js';
 import { decoration, shortId } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { humanSize } from '../size.js';
 import { firstLine, terminalText } from '../terminal-text.js';
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withHelp } from '../help.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 
 /** `varve rebuild` */
 export function rebuildCommand(run: Run): Command {

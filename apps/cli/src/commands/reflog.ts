@@ -3,7 +3,7 @@ import type { ReflogMove } from '#client/answer';
 import { humanAge } from '../age.js';
 import { withHelp } from '../help.js';
 import { bareName, isTagRef, shortId } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { firstLine, terminalText } from '../terminal-text.js';
 
 interface Options {

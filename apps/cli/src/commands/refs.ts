@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withHelp } from '../help.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 
 /** `varve refs`: plumbing; `branch` and `tag` list their own. */
 export function refsCommand(run: Run): Command {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { humanAge } from '../age.js';
 import { withHelp } from '../help.js';
 import { bareName } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { table } from '../table.js';
 
 /** `varve repos` */

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { withHelp } from '../help.js';
 import { moveText } from '../move-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 
 interface Options {
   readonly to: string;

@@ -9,8 +9,8 @@ import { withHelp } from '../help.js';
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description(
-      'Runs the server in this terminal until it is interrupted. It is set up by the environment:\n' +
-        'VARVE_LISTEN (default 127.0.0.1:7373), VARVE_DATA (default ./data), and the three addresses\n' +
+      'Runs the server in this terminal until it is interrupted. It is set up by the environment: ' +
+        'VARVE_LISTEN (default 127.0.0.1:7373), VARVE_DATA (default ./data), and the three addresses ' +
         'VARVE_EVENT_LOG, VARVE_GRAPH and VARVE_BLOB_STORE. See docs/reference/config.md.',
     )
     .action(() => {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { ShownCommit } from '#client/answer';
 import { withHelp } from '../help.js';
 import { decoration } from '../ref-text.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { humanSize } from '../size.js';
 import { terminalText } from '../terminal-text.js';
 

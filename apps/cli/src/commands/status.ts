@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withHelp } from '../help.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 
 /** `varve status`: what the server is and how far it has come. Equal positions have equal state digests, anywhere. */
 export function statusCommand(run: Run): Command {

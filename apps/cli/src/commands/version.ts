@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { isVarveError } from '#core/error';
 import { withHelp } from '../help.js';
-import type { Run } from '../session.js';
+import type { Run } from '../in-session.js';
 import { cliVersion } from '../version.js';
 
 /** `varve version`: asks the server too, and is content without one. */

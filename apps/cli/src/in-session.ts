@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { Session } from './session.js';
+
+/** What a command does once its session is open. `args` are as commander read them, undefined where left out. */
+export type Work<O> = (session: Session, options: O, args: readonly (string | undefined)[]) => Promise<void>;
+
+/** Makes commander's action of a command's work. */
+export type Run = <O extends object>(work: Work<O>) => (...passed: unknown[]) => Promise<void>;
+
+/**
+ * Sessions that `signal` stops; each is closed when its work is over, so that the process can end. The client is loaded
+ * only now: help and usage errors need none.
+ */
+export function inSession(signal: AbortSignal): Run {
+  return (work) =>
+    async (...passed) => {
+      const command = passed.at(-1) as Command;
+      const { Session } = await import('./session.js');
+      const session = new Session(command.optsWithGlobals(), signal);
+      try {
+        await work(session, command.opts(), command.processedArgs as (string | undefined)[]);
+        await session.output.flush();
+      } finally {
+        session.close();
+      }
+    };
+}
