@@ -2,7 +2,7 @@ import { type EncodedCommit, encodeCommit, newCommit, type Platform } from '#cor
 import { type DiffId, digestOf } from '#core/digest';
 import type { HistoryEntry } from '#core/image-config';
 import { limit } from '#core/limit';
-import type { ArchiveImage, ChainedImage, StackedImage, StoredLayer } from './archive-image.js';
+import type { ArchiveImage, ChainedImage, StackedImage, StoredLayer, V1Image } from './archive-image.js';
 
 /**
  * The commits of an image, parents before children; the last is what its names point at. A function of the image
@@ -10,9 +10,12 @@ import type { ArchiveImage, ChainedImage, StackedImage, StoredLayer } from './ar
  * @throws LIMIT_EXCEEDED, COMMIT_INVALID
  * @see design 0 "Archives to commits"
  */
-export function imageCommits(image: ArchiveImage<StoredLayer>): EncodedCommit[] {
-  return image.type === 'stacked' ? stackedCommits(image) : chainedCommits(image);
+export function imageCommits(image: ArchiveImage<StoredLayer>, known: KnownCommits = new Map()): EncodedCommit[] {
+  return image.type === 'stacked' ? stackedCommits(image) : chainedCommits(image, known);
 }
+
+/** The commits of docker 1.x layers that were made already: the images of one archive share most of their chains. */
+export type KnownCommits = Map<V1Image<StoredLayer>, EncodedCommit>;
 
 /**
  * One commit for each history entry, without config, so that two images cut from one base share the base's commits;
@@ -83,25 +86,29 @@ function stepCommit(step: Step & { parent: EncodedCommit | undefined; platform: 
  * The root of most, 511136ea3c5a…, is such a commit too, not the genesis commit: genesis has no origin, config or
  * layer, so the alias would not survive a rebuild, and its `json` and `layer.tar` could not be written out again.
  */
-function chainedCommits(image: ChainedImage<StoredLayer>): EncodedCommit[] {
+function chainedCommits({ chain }: ChainedImage<StoredLayer>, known: KnownCommits): EncodedCommit[] {
   const commits: EncodedCommit[] = [];
-  for (const { config, document, layer } of image.chain) {
-    commits.push(
-      encodeCommit(
-        newCommit({
-          parents: parentsOf(commits.at(-1)),
-          layers: [layer.diffId],
-          config: document.digest,
-          platform: config.platform,
-          author: boundedText(config.author),
-          time: config.time,
-          message: messageOf(config),
-          origin: { v1Id: config.id },
-        }),
-      ),
-    );
+  for (const v1 of chain) {
+    const commit = known.get(v1) ?? v1Commit(v1, commits.at(-1));
+    known.set(v1, commit);
+    commits.push(commit);
   }
   return commits;
+}
+
+function v1Commit({ config, document, layer }: V1Image<StoredLayer>, parent: EncodedCommit | undefined): EncodedCommit {
+  return encodeCommit(
+    newCommit({
+      parents: parentsOf(parent),
+      layers: [layer.diffId],
+      config: document.digest,
+      platform: config.platform,
+      author: boundedText(config.author),
+      time: config.time,
+      message: messageOf(config),
+      origin: { v1Id: config.id },
+    }),
+  );
 }
 
 function parentsOf(parent: EncodedCommit | undefined): readonly EncodedCommit['id'][] {

@@ -25,17 +25,21 @@ export function legacyImages<Layer extends StoredLayer>(contents: ArchiveContent
   const namesOf = readRepositories(contents, folders);
   for (const head of headsOf(folders)) if (!namesOf.has(head)) namesOf.set(head, [unnamed]);
   checkParents(folders);
-  if (namesOf.size > limit.archiveImagesMax) {
-    throw new VarveError(
-      'LIMIT_EXCEEDED',
-      `the archive has ${namesOf.size} images, the limit is ${limit.archiveImagesMax}`,
-      {
-        images: namesOf.size,
-        limit: limit.archiveImagesMax,
-      },
-    );
+  if (namesOf.size > limit.archiveImagesMax) throw tooMany('images', limit.archiveImagesMax);
+  const images: ChainedImage<Layer>[] = [];
+  // Images share most of their chains; so few folders and many names could stand for more steps than there are entries.
+  let steps = 0;
+  for (const [id, names] of namesOf) {
+    const chain = chainOf(id, folders);
+    steps += chain.length;
+    if (steps > limit.archiveEntriesMax) throw tooMany('steps in its images', limit.archiveEntriesMax);
+    images.push({ type: 'chained', names, chain });
   }
-  return [...namesOf].map(([id, names]) => ({ type: 'chained', names, chain: chainOf(id, folders) }));
+  return images;
+}
+
+function tooMany(what: string, max: number): VarveError {
+  return new VarveError('LIMIT_EXCEEDED', `the archive has more than ${max} ${what}`, { limit: max });
 }
 
 type Folders<Layer extends StoredLayer> = ReadonlyMap<string, V1Image<Layer>>;

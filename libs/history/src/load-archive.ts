@@ -152,15 +152,14 @@ async function propose(
   { staging, context, blobs, step }: Loading & { readonly blobs: readonly NamedBlob[]; readonly step?: string },
 ): Promise<Written> {
   const draft = { ...draftOf(load, blobs), ...(step === undefined ? {} : { step }) };
-  const isOneRecord = splitDraft(draft).before.length === 0;
+  const update = { ...draft, type: 'ref.update.v1' } as const;
+  const isOneRecord = splitDraft(update).before.length === 0;
   staging.propose(blobs);
   try {
-    // More than a record holds needs a repository to go into first.
-    if (draft.type === 'repo.create.v1' && !isOneRecord) {
-      await submitter.submit({ ...draft, commits: [], blobs: [], updates: [], step: 'create' }, context);
-      return await submitter.submit({ ...draft, type: 'ref.update.v1' }, context);
-    }
-    return await submitter.submit(draft, context);
+    // More than one record holds needs a repository to go into first.
+    if (draft.type !== 'repo.create.v1' || isOneRecord) return await submitter.submit(draft, context);
+    await submitter.submit({ ...draft, commits: [], blobs: [], updates: [], step: 'create' }, context);
+    return await submitter.submit(update, context);
   } catch (error) {
     if (isOneRecord && !isUndecided(error)) staging.withdraw(blobs);
     throw error;

@@ -1,5 +1,5 @@
 import { type ArchiveImage, type ImageName, titleOf } from '#archive/archive-image';
-import { imageCommits } from '#archive/image-commits';
+import { imageCommits, type KnownCommits } from '#archive/image-commits';
 import { platformOf } from '#archive/images-of';
 import type { CommitId, EncodedCommit } from '#core/commit';
 import { VarveError } from '#core/error';
@@ -35,8 +35,9 @@ export function repositoryTargets(
 ): readonly RepositoryTarget[] {
   const byRepository = new Map<RepositoryName, Map<CommitId, ImageTarget>>();
   const nowhere: string[] = [];
+  const known: KnownCommits = new Map();
   for (const image of images) {
-    const commits = imageCommits(image);
+    const commits = imageCommits(image, known);
     for (const name of image.names) {
       const at = repo ?? name.repository;
       if (at === null) nowhere.push(titleOf(image));
