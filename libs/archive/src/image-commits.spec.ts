@@ -72,7 +72,7 @@ describe('the commits of two images', () => {
     const image = stacked([base], [addBase]);
     const manifest = { mediaType: 'm', digest: digestOf('manifest'), size: 8 };
     const [one, two] = [image, { ...image, manifest: { descriptor: manifest, document: image.configDocument } }].map(
-      (one) => imageCommits(one),
+      (each) => imageCommits(each),
     );
     expect(ids(two ?? [])[0]).toBe(ids(one ?? [])[0]);
     expect(two?.at(-1)?.commit).toMatchObject({ manifest, origin: { importOf: manifest.digest } });
