@@ -6,23 +6,25 @@ import { randomFillSync } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { DigestBuilder } from '#core/digest';
 import { decompress } from '#layer/decompress';
-import { machine, sideBySide, table } from './measure.js';
+import { sideBySide, table } from './measure.js';
 
 /**
- * How fast is a gzip layer inflated and hashed on its way in, compared to `gzip -dc | sha256sum`? Argument: a gzip
- * file; without one, 64 MiB that shrink to about a third, as programs do.
+ * How fast is a gzip layer inflated and hashed on its way in, compared to `gzip -dc | sha256sum`? Takes a gzip file;
+ * without one, 64 MiB that shrink to about a third, as programs do.
  */
-const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
-try {
-  const file = process.argv[2] ?? sample(folder);
-  const bytes = statSync(file).size;
-  const measured = await sideBySide([
-    { name: '`gzip -dc` to `sha256sum`', bytes, run: () => shell('gzip -dc "$1" | sha256sum >/dev/null', file) },
-    { name: 'decompress and hash', bytes, run: () => inflateAndHash(file) },
-  ]);
-  console.log(`${table(`Inflating ${(bytes / 1e6).toFixed(1)} MB of gzip`, measured)}\n\n${machine()}`);
-} finally {
-  rmSync(folder, { recursive: true });
+export async function benchInflate(given?: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
+  try {
+    const file = given ?? sample(folder);
+    const bytes = statSync(file).size;
+    const measured = await sideBySide([
+      { name: '`gzip -dc` to `sha256sum`', bytes, run: () => shell('gzip -dc "$1" | sha256sum >/dev/null', file) },
+      { name: 'decompress and hash', bytes, run: () => inflateAndHash(file) },
+    ]);
+    return table(`Inflating ${(bytes / 1e6).toFixed(1)} MB of gzip`, measured);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function inflateAndHash(file: string): Promise<void> {

@@ -13,35 +13,40 @@ import { branchRef, parseRepositoryName } from '#core/name';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import { rebuild } from '#projection/rebuild';
-import { machine } from './measure.js';
+
+const repo = parseRepositoryName('bench');
+const main = branchRef('main');
 
 /**
  * How many records a second does a graph take when it is made again from the log? Each record is one commit with one
- * layer on `main`, about 1.5 KB. The graph starts empty, as after its loss. Argument: how many records.
+ * layer on `main`, about 1.5 KB. The graph starts empty, as after its loss. Takes how many records.
  */
-const count = Number(process.argv[2] ?? 50_000);
-const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
-try {
-  const log = openMemoryEventLog({ now: Date.now });
-  await fill(log, count);
-  console.log(
-    `### Rebuild of ${count} records\n\n${machine()}\n\n| graph | records/s | µs a record |\n| --- | --: | --: |`,
-  );
-  await measure('memory', log, openMemoryGraphStore());
-  await measure('sqlite', log, openSqliteGraphStore(join(folder, 'graph.db')));
-} finally {
-  rmSync(folder, { recursive: true });
+export async function benchRebuild(given = '50000'): Promise<string> {
+  const count = Number(given);
+  const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
+  try {
+    const log = openMemoryEventLog({ now: Date.now });
+    await fill(log, count);
+    const rows = [
+      await measure('memory', log, openMemoryGraphStore(), count),
+      await measure('sqlite', log, openSqliteGraphStore(join(folder, 'graph.db')), count),
+    ];
+    const head = ['| graph | records/s | µs a record |', '| --- | --: | --: |'];
+    return [`### Rebuild of ${count} records`, '', ...head, ...rows].join('\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-async function measure(name: string, log: EventLog, graph: GraphStore): Promise<void> {
+async function measure(name: string, log: EventLog, graph: GraphStore, count: number): Promise<string> {
   const start = performance.now();
   const { records } = await rebuild({ log, graph });
   const seconds = (performance.now() - start) / 1e3;
-  const tip = await graph.ref(parseRepositoryName('bench'), branchRef('main'));
+  const tip = await graph.ref(repo, main);
   await graph.close();
   if (tip?.version !== count)
     throw new Error(`main is at version ${tip?.version}, not ${count}: records were rejected`);
-  console.log(`| ${name} | ${(records / seconds).toFixed(0)} | ${((seconds / records) * 1e6).toFixed(1)} |`);
+  return `| ${name} | ${(records / seconds).toFixed(0)} | ${((seconds / records) * 1e6).toFixed(1)} |`;
 }
 
 async function fill(log: EventLog, records: number): Promise<void> {
@@ -58,8 +63,6 @@ async function fill(log: EventLog, records: number): Promise<void> {
 }
 
 function commitOf(n: number, parent: CommitId | null): { readonly event: Event; readonly tip: CommitId } {
-  const repo = parseRepositoryName('bench');
-  const main = branchRef('main');
   const layer = digestOf(`layer ${n}`) as DiffId;
   const message = `step ${n}: ${'what was done, and why it was worth a layer '.repeat(5)}`;
   const commit = encodeCommit(newCommit({ parents: parent ? [parent] : [], layers: [layer], message }));
