@@ -5,6 +5,7 @@ import { VarveError } from '#core/error';
 import { createHttpServer, instanceOf, prepareHttp } from '#edge/rest/http-server';
 import type { Config, ListenAddress } from '#wiring/config';
 import { CONFIG, RUNNING_ENGINE } from '#wiring/engine.module';
+import { foldersOf } from '#wiring/locations';
 import type { RunningEngine } from '#wiring/open-engine';
 import { endOnSignal } from '#wiring/shutdown';
 import { createLogger, frameworkLogger, logRequests } from '#wiring/telemetry';
@@ -42,7 +43,9 @@ export async function serve(): Promise<void> {
     throw error;
   }
   endOnSignal(process, {
-    ...{ server, logger, shutdownMs: config.shutdownMs },
+    server,
+    logger,
+    shutdownMs: config.shutdownMs,
     stopAnswering: () => app.close(),
     closeStores: () => running.close(),
   });
@@ -74,10 +77,10 @@ async function listen(app: NestFastifyApplication, { host, port }: ListenAddress
 
 function greeting({ address, family, port }: AddressInfo, { eventLog, blobStore }: Config): string {
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-  const places = new Set([eventLog, blobStore].map(({ path }) => path ?? 'memory, forgotten at the end'));
+  const folders = foldersOf([eventLog, blobStore]);
   return [
     `Varve listens on ${url}`,
-    `Data: ${[...places].join(', ')}`,
+    `Data: ${folders.length === 0 ? 'in memory, forgotten at the end' : folders.join(', ')}`,
     '',
     'Try, in another terminal:',
     '  bin/varve load image.tar        an archive of docker save, of any age, or an OCI layout',

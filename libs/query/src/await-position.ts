@@ -20,7 +20,7 @@ export interface Placed {
 export async function awaitPosition(
   { graph, log }: Placed,
   position: Position,
-  waitMs = limit.minPositionWaitMs,
+  waitMs: number = limit.minPositionWaitMs,
 ): Promise<void> {
   if (position.log !== log.id || position.partition >= graph.partitionCount) {
     throw new VarveError('POSITION_UNKNOWN', `position ${formatPosition(position)} is not of this log (${log.id})`, {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FolderLock, lockFolder } from '#adapters/sqlite/folder-lock';
-import { isVarveError, VarveError } from '#core/error';
+import { isVarveError, type VarveError } from '#core/error';
 import type { Engine } from '#edge/engine';
 import { Submitter } from '#history/submitter';
 import { LayerStore } from '#layer/layer-store';
@@ -74,7 +74,13 @@ function assemble({ config, log, graph, blobs, projector }: Opened): Engine {
   void projector.failure.then((reason) => (failure = reason));
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
   return {
-    ...{ version, log, graph, blobs, layers, trees, submitter },
+    version,
+    log,
+    graph,
+    blobs,
+    layers,
+    trees,
+    submitter,
     failure: () => failure,
     rebuild: () => rebuild({ log, graph }),
   };

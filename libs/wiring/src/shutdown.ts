@@ -34,17 +34,15 @@ export function endOnSignal(process: NodeJS.Process, stoppable: Stoppable): void
 
 const exitAfter = { SIGINT: 130, SIGTERM: 143 };
 
-async function shutDown(
-  { server, logger, shutdownMs, stopAnswering, closeStores }: Stoppable,
-  signal: string,
-): Promise<void> {
+async function shutDown(stoppable: Stoppable, signal: string): Promise<void> {
+  const { server, logger, shutdownMs } = stoppable;
   logger.info({ signal }, 'stopping: no new requests, work in flight may finish');
   const cut = setTimeout(() => {
     logger.warn({ duration_ms: shutdownMs }, 'cutting the connections of work that has not finished');
     server.closeAllConnections();
   }, shutdownMs);
-  await stopAnswering();
+  await stoppable.stopAnswering();
   clearTimeout(cut);
-  await closeStores();
+  await stoppable.closeStores();
   logger.info('stopped');
 }

@@ -41,6 +41,6 @@ function lineOf(request: FastifyRequest, reply: FastifyReply) {
     code: failureOf(request.raw)?.code ?? left,
     duration_ms: Math.round(reply.elapsedTime * 10) / 10,
     repository: repo,
-    position: reply.raw.getHeader('varve-position') ?? undefined,
+    position: reply.getHeader('varve-position'),
   };
 }

@@ -3,6 +3,7 @@ import type { OutcomeRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import { isTag, type RepositoryName, shortRefName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import { formatPosition } from '#core/position';
+import type { LoadReport } from '#history/load-report';
 import type { TreeNode } from '#query/image-tree';
 import type { PlacedCommit } from '#query/read-commit';
 import type { ExistingRef } from '#query/refs';
@@ -47,18 +48,23 @@ export function renderCommit(
   const { message, author, committer, time, labels, platform } = commit;
   const { ownBytes, virtualBytes, stackLayers, chainId, depth } = row;
   return {
-    ...{
-      id: row.id,
-      parents: [...commit.parents],
-      message,
-      author,
-      committer,
-      time,
-      labels,
-      layers: [...commit.layers],
-    },
-    ...{ platform, origin: commit.origin && { ...commit.origin }, refs: [...refs] },
-    ...{ ownBytes, virtualBytes, stackLayers, chainId, depth, position: positionOf(engine, row.repo, row.offset) },
+    id: row.id,
+    parents: [...commit.parents],
+    message,
+    author,
+    committer,
+    time,
+    labels,
+    layers: [...commit.layers],
+    platform,
+    origin: commit.origin && { ...commit.origin },
+    refs: [...refs],
+    ownBytes,
+    virtualBytes,
+    stackLayers,
+    chainId,
+    depth,
+    position: positionOf(engine, row.repo, row.offset),
   };
 }
 
@@ -66,14 +72,12 @@ export function renderShown(engine: Located, shown: ShownCommit): z.infer<typeof
   const { base, config, manifest, index } = shown.commit;
   return {
     ...renderCommit(engine, shown),
-    ...{
-      base,
-      config,
-      manifest,
-      index: index && [...index],
-      configuration: shown.configuration,
-      warning: shown.warning,
-    },
+    base,
+    config,
+    manifest,
+    index: index && [...index],
+    configuration: shown.configuration,
+    warning: shown.warning,
   };
 }
 
@@ -95,6 +99,19 @@ export function renderTransaction(engine: Located, row: OutcomeRow): z.infer<typ
   }
   const error = { code: outcome.code, detail: outcome.message, fields: outcome.detail };
   return { ...told, outcome: 'rejected', commits: [], moves: [], error };
+}
+
+export function renderLoad({ images, repositories, bytesRead, warnings }: LoadReport): z.infer<typeof schema.loaded> {
+  return {
+    images: images.map((image) => ({ ...image, refs: [...image.refs] })),
+    repositories: repositories.map(({ written: { position, replayed }, ...counts }) => ({
+      ...counts,
+      position: formatPosition(position),
+      replayed,
+    })),
+    bytesRead,
+    warnings: [...warnings],
+  };
 }
 
 function positionOf({ log, graph }: Located, repo: RepositoryName | null, offset: number): string {

@@ -2,6 +2,7 @@ import { Controller, Inject, Param, Post, Query, Req, Res } from '@nestjs/common
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Platform } from '#core/commit';
 import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
 import { loadArchive } from '#history/load-archive';
@@ -11,11 +12,12 @@ import { Documented, writeFails, writeHeaders } from './documented.js';
 import * as schema from './schema.js';
 import { RepositoryPipe } from './segment.pipe.js';
 import { hasBody, uploadedBytes } from './upload.js';
-import { withContent, writeContext } from './write-request.js';
+import { writeContext } from './write-request.js';
 
 const loadQuery = z.strictObject({
   moveTags: z.enum(['true', 'false', '1', '0']).default('false').describe('Move tags that point elsewhere'),
   reason: z.string().default(''),
+  platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
 });
 const loadFails = [
   'ARCHIVE_INVALID',
@@ -74,14 +76,29 @@ export class ArchivesController {
 
   async #load(
     repo: RepositoryName | null,
-    { moveTags, reason }: z.infer<typeof loadQuery>,
+    { moveTags, reason, platform }: z.infer<typeof loadQuery>,
     exchange: { readonly request: FastifyRequest; readonly reply: FastifyReply },
   ) {
     const { request } = exchange;
     if (!hasBody(request))
       throw new VarveError('ARCHIVE_INVALID', 'the request has no body; expected an image archive');
-    const context = withContent(writeContext(exchange, { reason }), request.headers['content-length']);
-    const wish = { source: uploadedBytes(request), repo, moveTags: moveTags === 'true' || moveTags === '1' };
+    const context = writeContext(exchange, { reason });
+    const wish = {
+      source: uploadedBytes(request),
+      repo,
+      moveTags: moveTags === 'true' || moveTags === '1',
+      platform: readPlatform(platform),
+    };
     return renderLoad(await loadArchive(this.engine, wish, context));
   }
+}
+
+/** @throws REQUEST_INVALID */
+function readPlatform(text: string | undefined): Platform | null {
+  if (text === undefined) return null;
+  const [os = '', architecture = '', variant = null, ...more] = text.split('/');
+  if (os !== '' && architecture !== '' && variant !== '' && more.length === 0) return { os, architecture, variant };
+  throw new VarveError('REQUEST_INVALID', `"${text}" is not a platform: expected OS/ARCHITECTURE[/VARIANT]`, {
+    platform: text,
+  });
 }

@@ -8,7 +8,7 @@ import { streamBlob } from '#ports/read-blob';
 import { knownRepository } from '#query/known-repository';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
-import { positionHeader } from './position-header.js';
+import { addPosition } from './position-header.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
 import { DigestPipe, RepositoryPipe } from './segment.pipe.js';
 
@@ -22,7 +22,7 @@ export class BlobsController {
     summary: 'A stored blob, byte for byte as it came, any range of it',
     params: ['repo', 'digest'],
     answers: rangeAnswers('application/octet-stream'),
-    fails: ['REPOSITORY_UNKNOWN', 'DIGEST_INVALID', 'BLOB_UNKNOWN', 'REF_STALE', 'RANGE_INVALID'],
+    fails: ['REPOSITORY_UNKNOWN', 'DIGEST_INVALID', 'BLOB_UNKNOWN', 'RANGE_INVALID'],
     headers: byteHeaders,
   })
   async get(
@@ -32,9 +32,10 @@ export class BlobsController {
     @Res() reply: FastifyReply,
   ) {
     const mediaType = await this.#mediaTypeOf(repo, digest);
+    await addPosition(this.engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${digest}"`,
-      headers: { 'content-type': mediaType, 'varve-position': await positionHeader(this.engine, repo) },
+      headers: { 'content-type': mediaType },
       open: async () => {
         const reader = await this.engine.layers.openBlob(repo, digest);
         return { size: reader.size, read: (from, to) => streamBlob(reader, from, to), close: () => reader.close() };

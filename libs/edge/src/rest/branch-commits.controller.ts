@@ -11,7 +11,7 @@ import { commitLayer } from '#history/commit-layer';
 import { type ReceivedLayer, receiveLayer } from '#layer/receive-layer';
 import { knownRepository } from '#query/known-repository';
 import { ENGINE, type Engine } from '../engine.js';
-import { Documented, writeFails, writeHeaders } from './documented.js';
+import { Documented, preconditionFailed, writeFails, writeHeaders } from './documented.js';
 import { headerText } from './header-text.js';
 import { parseRefTag, refTag } from './ref-tag.js';
 import * as schema from './schema.js';
@@ -35,6 +35,7 @@ export class BranchCommitsController {
       'The fields are in the query, or in headers Varve-Message, Varve-Author, Varve-Time and Varve-Label as UTF-8.',
     params: ['repo', 'branch'],
     answers: {
+      ...preconditionFailed,
       201: {
         description: 'The commit is the tip now',
         json: schema.createdCommit,

@@ -57,6 +57,9 @@ const paramMeanings = {
   txid: 'The id of a transaction',
 };
 
+/** The answer to a condition that does not hold. */
+export const preconditionFailed = { 412: { description: 'REF_STALE: If-Match or If-None-Match does not hold' } };
+
 export function Documented({
   summary,
   description,

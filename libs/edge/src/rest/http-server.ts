@@ -44,7 +44,7 @@ export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
 }
 
 export function instanceOf(adapter: FastifyAdapter): FastifyInstance {
-  return adapter.getInstance() as unknown as FastifyInstance;
+  return adapter.getInstance();
 }
 
 /** A write that no graph ever shows is worse than none. */

@@ -19,9 +19,15 @@ export function installPositions(http: FastifyInstance, placed: Placed): void {
   });
 }
 
-/** For answers that are sent past the framework. */
-export async function positionHeader(placed: Placed, repo: RepositoryName): Promise<string> {
-  return (await positionsOf(placed, repo)) ?? '';
+/** The same for answers that are sent past the framework's hooks. */
+export async function addPosition(placed: Placed, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const repo = (request.params as { repo?: string } | undefined)?.repo as RepositoryName | undefined;
+  try {
+    const positions = await positionsOf(placed, repo);
+    if (positions !== undefined) void reply.header('varve-position', positions);
+  } catch {
+    // The graph cannot say where it is; the answer itself says why, or did not need it.
+  }
 }
 
 async function awaitAsked(placed: Placed, request: FastifyRequest): Promise<void> {
@@ -35,16 +41,6 @@ async function awaitAsked(placed: Placed, request: FastifyRequest): Promise<void
     );
   }
   await Promise.all(texts.map((text) => awaitPosition(placed, parsePosition(text))));
-}
-
-async function addPosition(placed: Placed, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const repo = (request.params as { repo?: string } | undefined)?.repo as RepositoryName | undefined;
-  try {
-    const positions = await positionsOf(placed, repo);
-    if (positions !== undefined) void reply.header('varve-position', positions);
-  } catch {
-    // The graph cannot say where it is; the answer itself says why, or did not need it.
-  }
 }
 
 /** Undefined before the first record. */

@@ -26,7 +26,7 @@ export function answerProblem(thrown: unknown, request: FastifyRequest, reply: F
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
   const problem = problemOf(error, { conditional: (ifMatch ?? ifNoneMatch) !== undefined });
   if (problem.retryAfter !== undefined) void reply.header('retry-after', problem.retryAfter);
-  if (problem.status === 416) void reply.header('content-range', `bytes */${String(error.detail['size'] ?? '*')}`);
+  if (problem.code === 'RANGE_INVALID') void reply.header('content-range', `bytes */${error.detail['size'] as number}`);
   void reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')

@@ -14,7 +14,7 @@ import { getRef, listRefs } from '#query/refs';
 import { resolve, resolveRefName } from '#query/resolve';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderRef } from './answer.js';
-import { Documented, writeFails, writeHeaders } from './documented.js';
+import { Documented, preconditionFailed, writeFails, writeHeaders } from './documented.js';
 import { judgeConditions } from './precondition.js';
 import { parseRefTag, refTag } from './ref-tag.js';
 import * as schema from './schema.js';
@@ -85,6 +85,7 @@ export class RefsController {
     params: ['repo', 'ref'],
     answers: {
       200: { description: 'It points there', json: schema.movedRef, headers: { ETag: '"<commit>.<version>"' } },
+      ...preconditionFailed,
       201: { description: 'It is new', json: schema.movedRef, headers: { ETag: '"<commit>.<version>"' } },
     },
     fails: [...moveFails, 'NOT_FAST_FORWARD', ...writeFails],
@@ -115,7 +116,7 @@ export class RefsController {
   @Documented({
     summary: 'Delete a branch or tag; its moves stay in the reflog',
     params: ['repo', 'ref'],
-    answers: { 200: { description: 'It is gone', json: schema.movedRef } },
+    answers: { 200: { description: 'It is gone', json: schema.movedRef }, ...preconditionFailed },
     fails: [...moveFails, ...writeFails],
     headers: { ...conditionHeaders, ...writeHeaders },
   })
@@ -136,6 +137,7 @@ export class RefsController {
     params: ['repo'],
     answers: {
       200: { description: 'It points there', json: schema.movedRef, headers: { ETag: '"<commit>.<version>"' } },
+      ...preconditionFailed,
     },
     fails: [...moveFails, ...writeFails],
     headers: { 'If-Match': conditionHeaders['If-Match'], ...writeHeaders },
@@ -172,13 +174,14 @@ export class RefsController {
     void exchange.reply.header('varve-position', position);
     if (value.commit !== null) void exchange.reply.header('etag', refTag(value));
     return {
-      ...{ ref, name: shortRefName(ref), type: isTag(ref) ? 'tag' : 'branch', ...value },
-      ...{
-        from: entry ? entry.from : before.commit,
-        changed: moved !== undefined,
-        position,
-        replayed: written.replayed,
-      },
+      ref,
+      name: shortRefName(ref),
+      type: isTag(ref) ? 'tag' : 'branch',
+      ...value,
+      from: entry ? entry.from : before.commit,
+      changed: moved !== undefined,
+      position,
+      replayed: written.replayed,
     };
   }
 }

@@ -10,7 +10,7 @@ import { resolve } from '#query/resolve';
 import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
-import { positionHeader } from './position-header.js';
+import { addPosition } from './position-header.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
 import { RepositoryPipe } from './segment.pipe.js';
 
@@ -31,7 +31,6 @@ export class RootfsController {
       'REF_UNKNOWN',
       'COMMIT_UNKNOWN',
       'REVISION_AMBIGUOUS',
-      'REF_STALE',
       'RANGE_INVALID',
       'LAYER_INVALID',
       'CORRUPT',
@@ -45,13 +44,13 @@ export class RootfsController {
     @Res() reply: FastifyReply,
   ) {
     const { commit } = await resolve(this.engine.graph, repo, rev);
+    await addPosition(this.engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: rootfsTag(commit),
       headers: {
         'content-type': 'application/x-tar',
         'content-disposition': `attachment; filename="${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.tar"`,
         'varve-commit': commit.id,
-        'varve-position': await positionHeader(this.engine, repo),
       },
       open: () => openRootfs(this.engine, commit),
     });

@@ -171,6 +171,34 @@ export const createdCommit = z.object({
   ...written,
 });
 
+export const loaded = z.object({
+  images: z.array(
+    z.object({
+      repo: z.string(),
+      title: z.string().describe('As the archive calls it'),
+      refs: z.array(refName),
+      commit: hex64.describe('What the refs point at'),
+      commits: z.int(),
+      commitsNew: z.int(),
+      layers: z.int(),
+      layersNew: z.int(),
+      virtualBytes: bytes,
+    }),
+  ),
+  repositories: z.array(
+    z.object({
+      repo: z.string(),
+      isNew: z.boolean(),
+      commitsNew: z.int(),
+      layersNew: z.int(),
+      bytesStored: bytes.describe('Of the new blobs, as they came'),
+      ...written,
+    }),
+  ),
+  bytesRead: bytes.describe('Of the archive, as it came'),
+  warnings: z.array(z.string()).describe('What was in the archive and passed over'),
+});
+
 export const transaction = z.object({
   txid: z.string(),
   repo: z.string().nullable(),

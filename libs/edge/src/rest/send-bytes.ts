@@ -16,7 +16,7 @@ export async function sendBytes(
 ): Promise<void> {
   const first = await source.next();
   const response = reply.hijack().raw;
-  response.writeHead(status, headers);
+  response.writeHead(status, { ...headersOf(reply), ...headers });
   response.on('error', () => response.destroy());
   try {
     for (let step = first; !step.done && !response.destroyed; step = await source.next()) {
@@ -46,5 +46,13 @@ function drained(response: ServerResponse): Promise<void> {
 
 /** The headers alone, as HEAD and 304 want them. */
 export function sendHeaders(reply: FastifyReply, status: number, headers: OutgoingHttpHeaders): void {
-  reply.hijack().raw.writeHead(status, headers).end();
+  reply
+    .hijack()
+    .raw.writeHead(status, { ...headersOf(reply), ...headers })
+    .end();
+}
+
+/** What was set before the framework was passed by. */
+function headersOf(reply: FastifyReply): OutgoingHttpHeaders {
+  return reply.getHeaders() as OutgoingHttpHeaders;
 }

@@ -1,0 +1,133 @@
+import { type CommitId, genesis } from '#core/commit';
+import { digestFromHex, digestOf, hexOf } from '#core/digest';
+import { isVarveError } from '#core/error';
+import type { RepositoryName } from '#core/name';
+import { layerNamed, type MemoryHistory, openMemoryHistory } from '../../../test/fixture/memory-history.js';
+import { resolve, resolveRefName } from './resolve.js';
+
+const v1Id = 'cafe'.repeat(16);
+const config = digestOf('{}');
+
+let history: MemoryHistory;
+let repo: RepositoryName;
+let id: Record<'base' | 'left' | 'right' | 'merge', CommitId>;
+
+/** genesis ← base ← left ← merge, base ← right ← merge; main went genesis, base, left, merge. */
+beforeAll(async () => {
+  history = openMemoryHistory();
+  repo = await history.create('app');
+  const base = await history.commit(repo, { parents: [genesis.id], layers: ['base'], origin: { v1Id } });
+  const left = await history.commit(repo, { parents: [base], layers: ['left'], message: 'left' });
+  const right = await history.commit(repo, { parents: [base], message: 'right', config });
+  const merge = await history.commit(repo, { parents: [left, right], message: 'merge' });
+  id = { base, left, right, merge };
+  for (const commit of [base, left, merge]) await history.point(repo, 'heads/main', commit);
+  await history.point(repo, 'tags/v1', left);
+  await history.point(repo, 'heads/v1', right);
+  await history.point(repo, 'heads/gone', left);
+  await history.point(repo, 'heads/gone', null);
+  await history.point(repo, 'heads/feature/x', right);
+});
+afterAll(() => history.close());
+
+type Known = keyof typeof id;
+
+describe('resolve', () => {
+  it.each<readonly [string, Known]>([
+    ['main', 'merge'],
+    ['HEAD', 'merge'],
+    ['@', 'merge'],
+    ['heads/feature/x', 'right'],
+    ['feature/x', 'right'],
+    ['refs/tags/v1', 'left'],
+    ['tags/v1^', 'base'],
+    ['main~1', 'left'],
+    ['main~2', 'base'],
+    ['main^2', 'right'],
+    ['main^0', 'merge'],
+    ['main^2^', 'base'],
+    ['main@{0}', 'merge'],
+    ['main@{1}', 'left'],
+    ['@{2}', 'base'],
+    ['main@{1}~1', 'base'],
+    ['gone@{1}', 'left'],
+    [`v1:${v1Id.slice(0, 8)}`, 'base'],
+    ['cafecafe', 'base'],
+    [`sha256:${hexOf(config)}`, 'right'],
+    [hexOf(config).slice(0, 12), 'right'],
+  ])('takes %s for the commit %s', async (text, name) => {
+    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id[name]);
+  });
+
+  it('finds a commit by its id, whole or short', async () => {
+    for (const text of [id.left, id.left.slice(0, 12)]) {
+      expect((await resolve(history.graph, repo, text)).commit.id).toBe(id.left);
+    }
+  });
+
+  it('finds the first commit that has a layer', async () => {
+    const text = hexOf(layerNamed('left')).slice(0, 16);
+    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id.left);
+  });
+
+  it('takes the tag when a branch has the same name, and says so', async () => {
+    const { commit, ref, warning } = await resolve(history.graph, repo, 'v1');
+    expect({ commit: commit.id, ref }).toEqual({ commit: id.left, ref: 'refs/tags/v1' });
+    expect(warning).toBe('"v1" is ambiguous: refs/tags/v1 is used, and there is refs/heads/v1');
+  });
+
+  it.each([
+    ['maim', 'REF_UNKNOWN', /no ref "maim"/],
+    ['gone', 'REF_UNKNOWN', /no ref "gone"/],
+    ['heads/nope', 'REF_UNKNOWN', /no ref "refs\/heads\/nope"/],
+    ['main~9', 'COMMIT_UNKNOWN', /has 3 first-parent ancestors, not 9/],
+    ['main^3', 'COMMIT_UNKNOWN', /has 2 parents, not 3/],
+    ['main@{9}', 'COMMIT_UNKNOWN', /main has not moved 9 times/],
+    ['gone@{0}', 'COMMIT_UNKNOWN', /gone was deleted then/],
+    ['beef0000', 'COMMIT_UNKNOWN', /starts with "beef0000"/],
+    [digestFromHex('0'.repeat(64)), 'COMMIT_UNKNOWN', /starts with/],
+    ['a..b', 'UNSUPPORTED', /a range of commits/],
+    ['main:etc/passwd', 'UNSUPPORTED', /a path in a tree/],
+    ['main@{yesterday}', 'UNSUPPORTED', /at a time/],
+    [':/left', 'UNSUPPORTED', /a search in messages/],
+    ['~1', 'NAME_INVALID', /needs a revision before it/],
+  ])('refuses %s with %s', async (text, code, message) => {
+    const error = await resolve(history.graph, repo, text).catch((thrown: unknown) => thrown);
+    expect(isVarveError(error) && error.code).toBe(code);
+    expect(isVarveError(error) && error.message).toMatch(message);
+  });
+
+  it('lists the candidates of a short id that means several commits', async () => {
+    const seen = new Map<string, CommitId>();
+    for (let n = 0; ; n++) {
+      const commit = await history.commit(repo, { parents: [genesis.id], message: `n ${n}` });
+      const twin = seen.get(commit.slice(0, 4));
+      seen.set(commit.slice(0, 4), commit);
+      if (!twin) continue;
+      const error = await resolve(history.graph, repo, commit.slice(0, 4)).catch((thrown: unknown) => thrown);
+      expect(isVarveError(error, 'REVISION_AMBIGUOUS')).toBe(true);
+      const { candidates } = (error as { detail: { candidates: readonly { commit: string }[] } }).detail;
+      expect(candidates.map(({ commit: candidate }) => candidate)).toEqual(expect.arrayContaining([twin, commit]));
+      return;
+    }
+  });
+
+  it('proposes names that are spelled alike', async () => {
+    const error = await resolve(history.graph, repo, 'maim').catch((thrown: unknown) => thrown);
+    expect((error as { detail: { suggestions: string[] } }).detail.suggestions).toContain('main');
+    const unknown = await resolve(history.graph, 'ap' as RepositoryName, 'main').catch((thrown: unknown) => thrown);
+    expect(isVarveError(unknown, 'REPOSITORY_UNKNOWN') && unknown.detail['suggestions']).toEqual(['app']);
+  });
+});
+
+describe('resolveRefName', () => {
+  it('gives the full name, also of a ref that is deleted', async () => {
+    expect(await resolveRefName(history.graph, repo, 'main')).toBe('refs/heads/main');
+    expect(await resolveRefName(history.graph, repo, 'gone')).toBe('refs/heads/gone');
+    expect(await resolveRefName(history.graph, repo, 'HEAD')).toBe('refs/heads/main');
+  });
+
+  it('refuses what is a commit and no ref', async () => {
+    await expect(resolveRefName(history.graph, repo, 'main~1')).rejects.toMatchObject({ code: 'NAME_INVALID' });
+  });
+});
