@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import { digestOf, DigestBuilder, type DiffId, hexOf } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
@@ -299,6 +300,32 @@ describe('reading an archive refuses', () => {
     const full = new VarveError('STORAGE_FULL', 'no room');
     const reading = readArchive(once(archiveOf(docker)), { receive: () => Promise.reject(full) });
     await expect(reading).rejects.toBe(full);
+  });
+});
+
+describe('whatever the bytes are, an archive', () => {
+  it.each([
+    ['docker 1.10', dockerArchive([image])],
+    ['OCI', ociArchive([gzipped])],
+    ['docker 25', dockerOciArchive([image])],
+    ['docker before 1.10', legacy],
+  ])('is read or refused with a code: %s', async (_title, items) => {
+    const whole = archiveOf(items);
+    const bytes = fc.nat({ max: whole.length - 1 });
+    const damage = fc.array(fc.tuple(bytes, fc.nat({ max: 255 })), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(damage, async (places) => {
+        const damaged = Buffer.from(whole);
+        for (const [at, value] of places) damaged.writeUInt8(value, at);
+        const fault: unknown = await readBytes(damaged).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        expect(fault === undefined || isVarveError(fault)).toBe(true);
+        expect(isVarveError(fault, 'INTERNAL')).toBe(false);
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
