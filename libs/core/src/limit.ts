@@ -20,6 +20,12 @@ export const limit = {
   zstdWindowBytesMax: 128 << 20,
   symlinkHopsMax: 40,
   namesPerInodeLint: 65_000,
+  /** Names, link targets and extended attributes of one layer, and of one tree: what an index holds besides rows. */
+  layerTextBytesMax: 256 << 20,
+  treeTextBytesMax: 1 << 30,
+  /** Steps through directories and symlinks to place the entries of one layer; and this many for each entry. */
+  walkStepsMax: 10_000_000,
+  walkStepsPerEntryMax: 100,
 
   // Commits and the event log.
   commitBytesMax: 64 << 10,

@@ -81,7 +81,11 @@ class TarEvents {
       end: () => this.#waiting.push('end'),
     };
     // An archive's members are whole layers.
-    this.#scanner = new TarScanner(handler, { code: 'ARCHIVE_INVALID', fileBytesMax: limit.layerBytesMax, mustEnd: true });
+    this.#scanner = new TarScanner(handler, {
+      code: 'ARCHIVE_INVALID',
+      fileBytesMax: limit.layerBytesMax,
+      mustEnd: true,
+    });
   }
 
   async next(): Promise<Told> {

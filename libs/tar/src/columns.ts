@@ -1,0 +1,149 @@
+import { hash } from 'node:crypto';
+import { endianness } from 'node:os';
+import { assert, VarveError } from '#core/error';
+
+/** One field of many rows. */
+export type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
+export type Columns = Readonly<Record<string, Column>>;
+
+const kinds = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, i32: Int32Array, f64: Float64Array } as const;
+type Kind = keyof typeof kinds;
+
+/** `[name, kind, byte offset, rows]` */
+type Section = readonly [string, Kind, number, number];
+
+interface Directory {
+  readonly format: string;
+  readonly version: number;
+  readonly sections: readonly Section[];
+}
+
+const magic = 0x31435656; // "VVC1"
+const headBytes = 8;
+const alignment = 8;
+const digestBytes = 32;
+
+/**
+ * Columns as bytes: a head, a directory in JSON, the columns as they lie in memory (little endian, aligned, so that
+ * reading them back copies nothing), and the sha256 of all that.
+ */
+export function encodeColumns(format: string, version: number, columns: Columns): Uint8Array {
+  assertLittleEndian();
+  const names = Object.keys(columns);
+  const sectionsFrom = (start: number): { sections: Section[]; end: number } => {
+    let end = start;
+    const sections = names.map((name): Section => {
+      const column = columns[name]!;
+      const section: Section = [name, kindOf(column), end, column.length];
+      end = aligned(end + column.byteLength);
+      return section;
+    });
+    return { sections, end };
+  };
+  // Offsets are counted from behind the directory, which so does not depend on its own length.
+  const { sections, end } = sectionsFrom(0);
+  const directory = Buffer.from(JSON.stringify({ format, version, sections } satisfies Directory));
+  const start = aligned(headBytes + directory.length);
+  const bytes = Buffer.alloc(start + end + digestBytes);
+  bytes.writeUInt32LE(magic, 0);
+  bytes.writeUInt32LE(directory.length, 4);
+  directory.copy(bytes, headBytes);
+  for (const [name, , offset] of sections) {
+    const column = columns[name]!;
+    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), start + offset);
+  }
+  hash('sha256', bytes.subarray(0, -digestBytes), 'buffer').copy(bytes, bytes.length - digestBytes);
+  return bytes;
+}
+
+/**
+ * Columns as they were encoded; views of `bytes` where it is aligned.
+ * @throws CORRUPT when the bytes are not whole, not of this format, or do not hash to what they say
+ */
+export function decodeColumns(bytes: Uint8Array, format: string, version: number): ReadColumns {
+  assertLittleEndian();
+  const whole = alignedBuffer(bytes);
+  if (whole.length < headBytes + digestBytes || whole.readUInt32LE(0) !== magic)
+    throw corrupt(format, 'is not columns');
+  const digest = hash('sha256', whole.subarray(0, -digestBytes), 'buffer');
+  if (!digest.equals(whole.subarray(-digestBytes))) throw corrupt(format, 'does not hash to the digest at its end');
+  const directoryEnd = headBytes + whole.readUInt32LE(4);
+  const directory = JSON.parse(whole.toString('utf8', headBytes, directoryEnd)) as Directory;
+  if (directory.format !== format || directory.version !== version) {
+    const found = `${directory.format} ${directory.version}`;
+    throw corrupt(format, `is ${found}; expected ${format} ${version}`);
+  }
+  const start = aligned(directoryEnd);
+  const columns = new Map<string, Column>();
+  for (const [name, kind, offset, rows] of directory.sections) {
+    columns.set(name, new kinds[kind](whole.buffer as ArrayBuffer, whole.byteOffset + start + offset, rows));
+  }
+  return new ReadColumns(format, columns);
+}
+
+/** Columns by name and kind. @throws CORRUPT for one that is not there */
+export class ReadColumns {
+  readonly #format: string;
+  readonly #columns: ReadonlyMap<string, Column>;
+
+  constructor(format: string, columns: ReadonlyMap<string, Column>) {
+    this.#format = format;
+    this.#columns = columns;
+  }
+
+  u8 = (name: string): Uint8Array => this.#get(name, Uint8Array);
+  u16 = (name: string): Uint16Array => this.#get(name, Uint16Array);
+  u32 = (name: string): Uint32Array => this.#get(name, Uint32Array);
+  i32 = (name: string): Int32Array => this.#get(name, Int32Array);
+  f64 = (name: string): Float64Array => this.#get(name, Float64Array);
+
+  #get<T extends Column>(name: string, kind: new (length: number) => T): T {
+    const column = this.#columns.get(name);
+    if (!(column instanceof kind)) throw corrupt(this.#format, `has no column ${name}`);
+    return column;
+  }
+}
+
+/** A column without what was only reserved; nothing at all when every value is zero, which readers take as zeros. */
+export function zeroColumnIsEmpty<T extends Column>(column: T, rows: number, isZero: boolean): T {
+  return column.slice(0, isZero ? 0 : rows) as T;
+}
+
+/** The value of a column that may have been left out because all of it is zero. */
+export function orZero(column: Column, row: number): number {
+  return column.length === 0 ? 0 : column[row]!;
+}
+
+/** A copy of a column with more rows, the new ones zero. */
+export function resized<T extends Column>(column: T, rows: number): T {
+  const larger = new (column.constructor as new (length: number) => T)(rows);
+  larger.set(column);
+  return larger;
+}
+
+/** A larger copy of a column, with `rows` rows at least; its cost is spread over many appends. */
+export function grown<T extends Column>(column: T, rows: number): T {
+  return resized(column, Math.max(rows, Math.ceil(column.length * 1.6), 64));
+}
+
+function kindOf(column: Column): Kind {
+  for (const [kind, make] of Object.entries(kinds)) if (column instanceof make) return kind as Kind;
+  throw new VarveError('INTERNAL', `a ${column.constructor.name} is no column`);
+}
+
+function alignedBuffer(bytes: Uint8Array): Buffer {
+  const source = bytes.byteOffset % alignment === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
+  return Buffer.from(source.buffer, source.byteOffset, source.length);
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / alignment) * alignment;
+}
+
+function assertLittleEndian(): void {
+  assert(endianness() === 'LE', 'columns are stored as little endian memory has them');
+}
+
+function corrupt(format: string, message: string): VarveError {
+  return new VarveError('CORRUPT', `a stored ${format} ${message}`, { format });
+}
