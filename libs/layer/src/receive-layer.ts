@@ -1,0 +1,138 @@
+import { type Digest, DigestBuilder, type DiffId } from '#core/digest';
+import type { NamedBlob } from '#core/event';
+import { layerMediaType } from '#core/media-type';
+import type { BlobStore, StagedBlob, StagedDerived } from '#ports/blob-store';
+import { encodeLayerIndex, type LayerIndex } from '#tar/layer-index';
+import { LayerScanner } from '#tar/layer-scanner';
+import { decompress } from './decompress.js';
+import { indexAddress, seekableAddress } from './derived-address.js';
+import { refuseMismatch, refuseSize } from './mismatch.js';
+
+/** What the sender says of the layer. Each that is given must hold. */
+export interface ExpectedLayer {
+  readonly digest?: Digest;
+  readonly diffId?: DiffId;
+  /** Of the bytes as they come, compressed or not. */
+  readonly sizeBytes?: number;
+}
+
+/** A layer that was read to its end and is valid in itself, stored and not visible yet. */
+export interface ReceivedLayer {
+  /** Of the bytes as they came. */
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly mediaType: string;
+  readonly diffId: DiffId;
+  /** Of the uncompressed tar. */
+  readonly tarBytes: number;
+  readonly index: LayerIndex;
+  /** Makes the bytes durable, then they, the index and the seekable copy are visible. Once. @throws STORAGE_FULL, UNAVAILABLE (nothing is kept) */
+  seal(): Promise<NamedBlob>;
+  /** Leaves nothing behind. No effect after `seal`; may always be called. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Takes a layer in one pass: the bytes are stored as they come and hashed; what comes out of them is hashed, checked
+ * and indexed, and stored a second time as a plain tar if they were compressed, to be readable at any offset. Closes
+ * the source; after an error nothing is kept.
+ * @throws LAYER_INVALID, DIGEST_MISMATCH, SIZE_MISMATCH, LIMIT_EXCEEDED, STORAGE_FULL, UNAVAILABLE
+ * @see union/SPEC 4.4, 4.5; docs/decision/0002-seekable-copy.md
+ */
+export async function receiveLayer(
+  blobs: BlobStore,
+  source: AsyncIterable<Uint8Array>,
+  expected: ExpectedLayer = {},
+): Promise<ReceivedLayer> {
+  const original = await blobs.stageBlob();
+  const seekable = await blobs.stageDerived();
+  const discard = async (): Promise<void> => {
+    await original.discard();
+    await seekable.discard();
+  };
+  try {
+    const { compression, bytes } = await decompress(stored(source, original, expected.sizeBytes));
+    const tar = await scan(bytes, compression === 'none' ? undefined : seekable);
+    const { digest, size: sizeBytes } = await original.finish();
+    const diffId = tar.diffId ?? (digest as DiffId);
+    refuseSize('layer', expected.sizeBytes, sizeBytes);
+    refuseMismatch('the digest of a layer', expected.digest, digest);
+    refuseMismatch('the diffID of a layer', expected.diffId, diffId);
+    const layer = { digest, sizeBytes, mediaType: layerMediaType(compression), ...tar, diffId };
+    return { ...layer, discard, seal: () => seal(blobs, layer, original, tar.diffId ? seekable : undefined) };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+/** Keeps what passes. The store works on the bytes while the reader does. */
+async function* stored(
+  source: AsyncIterable<Uint8Array>,
+  original: StagedBlob,
+  sizeMax = Infinity,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const bytes of source) {
+    size += bytes.length;
+    if (size > sizeMax) refuseSize('layer', sizeMax, size);
+    const written = original.write(bytes);
+    written.catch(() => undefined);
+    try {
+      yield bytes;
+    } finally {
+      await written;
+    }
+  }
+}
+
+/** Reads the tar once. Without a seekable copy its bytes are the original's, and so is its digest. */
+async function scan(
+  bytes: AsyncIterable<Uint8Array>,
+  seekable: StagedDerived | undefined,
+): Promise<{ tarBytes: number; diffId: DiffId | undefined; index: LayerIndex }> {
+  const scanner = new LayerScanner();
+  const hash = seekable && new DigestBuilder();
+  let tarBytes = 0;
+  for await (const piece of bytes) {
+    tarBytes += piece.length;
+    const written = seekable?.write(piece);
+    written?.catch(() => undefined);
+    try {
+      hash?.update(piece);
+      scanner.push(piece);
+    } finally {
+      await written;
+    }
+  }
+  return { tarBytes, diffId: hash?.digest() as DiffId | undefined, index: scanner.finish() };
+}
+
+async function seal(
+  blobs: BlobStore,
+  layer: Omit<ReceivedLayer, 'seal' | 'discard'>,
+  original: StagedBlob,
+  seekable: StagedDerived | undefined,
+): Promise<NamedBlob> {
+  const { diffId, tarBytes, index, mediaType, sizeBytes } = layer;
+  const address = await original.seal();
+  try {
+    await seekable?.seal(seekableAddress(diffId));
+    await sealIndex(blobs, diffId, index);
+  } catch (error) {
+    await blobs.delete(address);
+    throw error;
+  }
+  return { ...address, size: sizeBytes, mediaType, layer: { diffId, tarBytes } };
+}
+
+/** Keeps the index of a layer. A store that has one already gets the same again. @throws STORAGE_FULL, UNAVAILABLE */
+export async function sealIndex(blobs: BlobStore, diffId: DiffId, index: LayerIndex): Promise<void> {
+  const staged = await blobs.stageDerived();
+  try {
+    await staged.write(encodeLayerIndex(index));
+    await staged.seal(indexAddress(diffId));
+  } finally {
+    await staged.discard();
+  }
+}
