@@ -1,11 +1,9 @@
-import { close, fsync, mkdirSync, open } from 'node:fs';
+import { closeSync, fsync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf, fileError } from './file-error.js';
 
-const openFile = promisify(open);
 const syncFile = promisify(fsync);
-const closeFile = promisify(close);
 
 /**
  * Folders whose entries survive a power cut. A name is durable when its folder was fsynced after the name was made;
@@ -84,13 +82,14 @@ function makeFolder(path: string): void {
   }
 }
 
+/** Opening a folder is cheaper than a trip through the thread pool; waiting for the disk is not. */
 async function syncFolder(path: string): Promise<void> {
   try {
-    const file = await openFile(path, 'r');
+    const file = openSync(path, 'r');
     try {
       await syncFile(file);
     } finally {
-      await closeFile(file);
+      closeSync(file);
     }
   } catch (cause) {
     throw fileError('sync the folder', path, cause);

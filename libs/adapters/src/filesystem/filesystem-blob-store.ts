@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { renameSync, rmdirSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Digest, DigestBuilder } from '#core/digest';
@@ -161,19 +161,19 @@ class FilesystemBlobStore implements BlobStore {
     made.catch(() => undefined);
     await spool.settle();
     await made;
-    await this.#moveInto(folder, spool.path, join(folder, address.incarnation));
+    await this.#moveInto(folder, spool, join(folder, address.incarnation));
     await this.#folders.sync(folder);
     return address;
   }
 
   /** Deleting the last incarnation of the same blob takes the folder away, perhaps just now: then it is made again. */
-  async #moveInto(folder: string, from: string, to: string): Promise<void> {
+  async #moveInto(folder: string, spool: Spool, to: string): Promise<void> {
     for (;;) {
       try {
-        renameSync(from, to);
+        spool.move(to);
         return;
       } catch (cause) {
-        if (!isAbsent(cause) || (await sizeOf(from)) === undefined) throw fileError('seal', to, cause);
+        if (!isAbsent(cause) || !existsSync(spool.path)) throw fileError('seal', to, cause);
         await this.#folders.make(folder);
       }
     }
@@ -184,7 +184,7 @@ class FilesystemBlobStore implements BlobStore {
     await spool.settle();
     try {
       this.#folders.makeLoose(this.#layout.derivedFolder(address));
-      renameSync(spool.path, path);
+      spool.move(path);
     } catch (cause) {
       throw fileError('seal', path, cause);
     }
@@ -194,13 +194,6 @@ class FilesystemBlobStore implements BlobStore {
 
 function isAbsent(error: unknown): boolean {
   return errnoOf(error) === 'ENOENT';
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => undefined,
-  );
 }
 
 function removeEmpty(folder: string): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,6 +27,7 @@ export class Spool {
   #writeBack: Promise<void> | undefined;
   #writtenBack = 0;
   #isOver = false;
+  #isOnDisk = false;
 
   /** `onOver` is called when no file of it is open any more and no more bytes are taken. */
   constructor(folder: string, { isDurable, onOver }: { isDurable: boolean; onOver: () => void }) {
@@ -67,14 +68,21 @@ export class Spool {
     }
   }
 
-  /** Removes the file; for what was settled too, as long as nobody moved it. */
+  /** Gives the settled file its name. @throws the operating system's error, as it is: the file is still there */
+  move(path: string): void {
+    renameSync(this.path, path);
+    this.#isOnDisk = false;
+  }
+
+  /** Leaves nothing behind. No effect on a file that was moved. */
   async discard(): Promise<void> {
     this.#end();
     this.#pieces = [];
     await this.#writeBack?.catch(() => undefined);
     await this.#file?.close().catch(() => undefined);
     this.#file = undefined;
-    removeFile(this.path);
+    if (this.#isOnDisk) removeFile(this.path);
+    this.#isOnDisk = false;
   }
 
   #end(): void {
@@ -84,6 +92,7 @@ export class Spool {
 
   async #spill(): Promise<FileHandle> {
     const file = await open(this.path, 'wx');
+    this.#isOnDisk = true;
     this.#file = file;
     for (const piece of this.#pieces) await writeAll(file, piece);
     this.#pieces = [];
@@ -111,6 +120,7 @@ export class Spool {
    */
   async #settleMemory(): Promise<void> {
     const file = openSync(this.path, 'wx');
+    this.#isOnDisk = true;
     try {
       const bytes = Buffer.concat(this.#pieces);
       for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
