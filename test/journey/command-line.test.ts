@@ -13,7 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => work?.remove());
 
-const verbs = 'serve init repos images log show refs reflog branch tag reset rollback load commit checkout status rebuild version';
+const verbs =
+  'serve init repos images log show refs reflog branch tag reset rollback load commit checkout status rebuild version';
 
 it('lists every command in groups and ends with the exit codes', async () => {
   const { code, stdout } = await nobody('--help');
@@ -67,7 +68,17 @@ it.each<[string, string[], RegExp]>([
 });
 
 it('refuses a SOURCE_DATE_EPOCH that is no time, before it sends anything', async () => {
-  const ran = await nobody.with({ env: { SOURCE_DATE_EPOCH: 'yesterday' } }, 'commit', '--empty', '-m', 'x', '--repo', 'r', '-b', 'main');
+  const ran = await nobody.with(
+    { env: { SOURCE_DATE_EPOCH: 'yesterday' } },
+    'commit',
+    '--empty',
+    '-m',
+    'x',
+    '--repo',
+    'r',
+    '-b',
+    'main',
+  );
   expect(ran.code).toBe(2);
   expect(ran.stderr).toContain('SOURCE_DATE_EPOCH');
 });
@@ -87,12 +98,18 @@ it('finds its way when the project is not built, or has no Node of its own', asy
   execFileSync('cp', [varveCommand, join(project, 'bin/varve')]);
   const run = (path: string) => finished(spawn(join(project, 'bin/varve'), ['log'], { env: { PATH: path } }));
   const real = join(process.execPath, '..');
-  expect(await run(`${real}:/usr/bin:/bin`)).toMatchObject({ code: 2, stderr: expect.stringContaining('run "npm run build"') as string });
+  expect(await run(`${real}:/usr/bin:/bin`)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('run "npm run build"') as string,
+  });
   const oldNode = join(work.path, 'old');
   mkdirSync(oldNode);
   writeFileSync(join(oldNode, 'node'), '#!/bin/sh\n[ "$1" = --version ] && echo v20.11.0\nexit 1\n');
   chmodSync(join(oldNode, 'node'), 0o755);
-  expect(await run(`${oldNode}:/usr/bin:/bin`)).toMatchObject({ code: 2, stderr: expect.stringMatching(/v20\.11\.0.*24\.9/) as string });
+  expect(await run(`${oldNode}:/usr/bin:/bin`)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/v20\.11\.0.*24\.9/) as string,
+  });
   const tools = join(work.path, 'tools');
   mkdirSync(tools);
   symlinkSync('/bin/sh', join(tools, 'sh'));

@@ -29,10 +29,21 @@ it('says what to do while there is no repository', async () => {
 });
 
 it('init makes a repository at the genesis commit', async () => {
-  expect(await varve('init', 'app')).toMatchObject({ code: 0, stderr: '', stdout: 'made repository app with branch main\n' });
+  expect(await varve('init', 'app')).toMatchObject({
+    code: 0,
+    stderr: '',
+    stdout: 'made repository app with branch main\n',
+  });
   expect((await varve('init', 'app')).stderr).toContain('REPOSITORY_EXISTS');
   const [genesis] = await varve.lines<LoggedCommit>('log');
-  expect(genesis).toMatchObject({ parents: [], layers: [], author: '', time: null, ownBytes: 0, refs: ['refs/heads/main'] });
+  expect(genesis).toMatchObject({
+    parents: [],
+    layers: [],
+    author: '',
+    time: null,
+    ownBytes: 0,
+    refs: ['refs/heads/main'],
+  });
 });
 
 it('repos lists it, and it is the one meant from now on', async () => {
@@ -43,7 +54,20 @@ it('repos lists it, and it is the one meant from now on', async () => {
 
 it('commit puts a layer on the branch, from a file', async () => {
   const file = await work.file('one.tar', layer({ 'etc/': null, 'etc/motd': 'one\n' }).tar);
-  const ran = await varve.with({ env: { SOURCE_DATE_EPOCH: '1434412800' } }, 'commit', file, '-m', 'add motd\n\nwith a body', '-a', 'A. Agent', '--label', 'ci=42', '--label', 'os=linux', '--json');
+  const ran = await varve.with(
+    { env: { SOURCE_DATE_EPOCH: '1434412800' } },
+    'commit',
+    file,
+    '-m',
+    'add motd\n\nwith a body',
+    '-a',
+    'A. Agent',
+    '--label',
+    'ci=42',
+    '--label',
+    'os=linux',
+    '--json',
+  );
   one = JSON.parse(ran.stdout) as CreatedCommit;
   schema.createdCommit.parse(one);
   const shown = schema.shownCommit.parse(await varve.json('show', 'main'));
@@ -59,7 +83,14 @@ it('commit puts a layer on the branch, from a file', async () => {
 });
 
 it('commit puts a layer on the branch, from standard input, with the time of now', async () => {
-  const ran = await varve.with({ input: layer({ 'etc/motd': 'two\n' }, 'gzip').blob }, 'commit', '-', '-m', 'change motd', '--json');
+  const ran = await varve.with(
+    { input: layer({ 'etc/motd': 'two\n' }, 'gzip').blob },
+    'commit',
+    '-',
+    '-m',
+    'change motd',
+    '--json',
+  );
   two = JSON.parse(ran.stdout) as CreatedCommit;
   const { time, parents } = await varve.json<LoggedCommit>('show');
   expect(parents).toEqual([one.commit]);
@@ -99,14 +130,28 @@ it('log pages through a long history and stops when its reader does', async () =
 
 it('revisions are refs, short ids, X~n, X^ and ref@{n}', async () => {
   const expected = one.commit;
-  for (const rev of [expected, expected.slice(0, 7), 'main~2', 'main^^', 'main@{2}', 'heads/main~2', 'refs/heads/main~2', 'HEAD~2']) {
+  for (const rev of [
+    expected,
+    expected.slice(0, 7),
+    'main~2',
+    'main^^',
+    'main@{2}',
+    'heads/main~2',
+    'refs/heads/main~2',
+    'HEAD~2',
+  ]) {
     expect({ rev, id: (await varve.json<LoggedCommit>('show', rev)).id }).toEqual({ rev, id: expected });
   }
 });
 
 it('branch lists, makes and deletes branches', async () => {
-  expect(await varve('branch', 'fix', 'main~1')).toMatchObject({ code: 0, stdout: `made branch fix at ${two.commit.slice(0, 12)}\n` });
-  expect((await varve('branch')).stdout).toMatch(/^ {2}fix +[0-9a-f]{12}\n {2}long +[0-9a-f]{12}\n\* main +[0-9a-f]{12}\n$/);
+  expect(await varve('branch', 'fix', 'main~1')).toMatchObject({
+    code: 0,
+    stdout: `made branch fix at ${two.commit.slice(0, 12)}\n`,
+  });
+  expect((await varve('branch')).stdout).toMatch(
+    /^ {2}fix +[0-9a-f]{12}\n {2}long +[0-9a-f]{12}\n\* main +[0-9a-f]{12}\n$/,
+  );
   const again = await varve('branch', 'fix', 'main');
   expect(again).toMatchObject({ code: 4 });
   expect(again.stderr).toContain('REF_STALE');
@@ -153,7 +198,16 @@ it('rollback points a ref back by id or by @{n}, and is undone by another', asyn
 it('reflog tells who moved what, newest first', async () => {
   const moves = await varve.lines<ReflogMove>('reflog', 'main');
   schema.reflog.parse({ moves, before: null });
-  expect(moves.map(({ operation }) => operation)).toEqual(['rollback', 'rollback', 'reset', 'reset', 'commit', 'commit', 'commit', 'init']);
+  expect(moves.map(({ operation }) => operation)).toEqual([
+    'rollback',
+    'rollback',
+    'reset',
+    'reset',
+    'commit',
+    'commit',
+    'commit',
+    'init',
+  ]);
   expect(moves[3]).toMatchObject({ reason: 'too early', actor: { name: 'ci@journey', verified: false } });
   const [first] = (await varve('reflog', 'main', '-n', '1')).stdout.split('\n');
   expect(first).toMatch(/^[0-9a-f]{12} main@\{0\}: rollback \(ci@journey, (?:now|\d+ seconds ago)\)$/);
@@ -166,7 +220,9 @@ it('refs lists branches and tags with full ids', async () => {
 });
 
 it('images lists what tags and branches point at', async () => {
-  expect((await varve('images')).stdout).toMatch(/^REPOSITORY +TAG +COMMIT +CREATED +SIZE\napp +v2 +[0-9a-f]{12} +\S.* kB\napp +heads\/main +/);
+  expect((await varve('images')).stdout).toMatch(
+    /^REPOSITORY +TAG +COMMIT +CREATED +SIZE\napp +v2 +[0-9a-f]{12} +\S.* kB\napp +heads\/main +/,
+  );
 });
 
 it('status and rebuild agree on the digest of the state', async () => {
@@ -206,7 +262,7 @@ it('version tells the command and the server', async () => {
 it('interrupting a long command ends it with 130 and leaves the history alone', async () => {
   const before = await varve.json('status');
   const child = varve.start({}, 'commit', '-', '-m', 'never', '--repo', 'app');
-  child.stdin.write(layer({ 'f': 'x'.repeat(100_000) }).tar.subarray(0, 50_000));
+  child.stdin.write(layer({ f: 'x'.repeat(100_000) }).tar.subarray(0, 50_000));
   await new Promise((resolve) => setTimeout(resolve, 500));
   child.kill('SIGINT');
   const [code] = (await once(child, 'close')) as [number];

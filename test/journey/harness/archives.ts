@@ -33,8 +33,17 @@ export async function workspace(): Promise<Workspace> {
   };
 }
 
-export const baseLayer = layer({ 'bin/': null, 'bin/sh': 'shell', 'etc/': null, 'etc/motd': 'hello\n', 'etc/old': 'old\n' });
-export const appLayer = layer({ 'app/': null, 'app/run': 'run v1\n', 'etc/.wh.old': '', 'etc/motd': 'hello app\n' }, 'gzip');
+export const baseLayer = layer({
+  'bin/': null,
+  'bin/sh': 'shell',
+  'etc/': null,
+  'etc/motd': 'hello\n',
+  'etc/old': 'old\n',
+});
+export const appLayer = layer(
+  { 'app/': null, 'app/run': 'run v1\n', 'etc/.wh.old': '', 'etc/motd': 'hello app\n' },
+  'gzip',
+);
 export const webLayer = layer({ 'web/': null, 'web/index.html': '<h1>web</h1>\n' }, 'gzip');
 
 const baseSteps = [
@@ -58,7 +67,10 @@ export const v1Layers = [
   ...v1Chain(
     [
       { layer: baseLayer, createdBy: '/bin/sh -c #(nop) ADD file:base in /' },
-      { layer: layer({ 'app/': null, 'app/run': 'run v1\n', 'etc/.wh.old': '' }), createdBy: '/bin/sh -c make install' },
+      {
+        layer: layer({ 'app/': null, 'app/run': 'run v1\n', 'etc/.wh.old': '' }),
+        createdBy: '/bin/sh -c make install',
+      },
     ],
     v1RootId,
   ),
