@@ -103,17 +103,21 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     },
   },
   {
-    title: 'refuses a batch from another offset, says where it is, and changes nothing',
+    title: 'refuses a batch from another offset, also one that ends where it is, and changes nothing',
     async run(graph) {
       const before = await foldAll(graph, history.slice(0, 4));
-      for (const previousOffset of [-1, 2, 4]) {
-        const batch = { previousOffset, offset: 9, recordDigest: 'x', stateDigest: 'y' };
+      for (const [previousOffset, offset] of [
+        [-1, 3],
+        [2, 3],
+        [4, 9],
+      ] as const) {
+        const batch = { previousOffset, offset, recordDigest: 'x', stateDigest: 'y' };
         const change = {
           type: 'repository',
           before: null,
           after: { ...anyRepository, repo: parseRepositoryName('other') },
         } as const;
-        expect(await graph.apply(0, { ...batch, changes: [change] })).toBe(3);
+        expect(await graph.apply(0, { ...batch, changes: [change] })).toBe(false);
       }
       expect(await graph.checkpoint(0)).toEqual(before);
       expect(await graph.repositories()).toHaveLength(1);

@@ -93,16 +93,21 @@ export interface GraphReader {
   onApplied(listener: (notice: AppliedNotice) => void): () => void;
 }
 
+/** Facts, and the offset of the checkpoint they are of: what is folded from them may only be applied there. */
+export interface StoredFacts extends Facts {
+  readonly offset: number;
+}
+
 /** The projection's product: the DAG of commits and the refs, with a checkpoint of its own. */
 export interface GraphStore extends GraphReader {
   /** What `decide` needs to judge these events, as of the checkpoint. */
-  facts(partition: number, events: readonly Event[]): Promise<Facts>;
+  facts(partition: number, events: readonly Event[]): Promise<StoredFacts>;
   /**
-   * Applies changes and checkpoint together or not at all, only if the checkpoint still is at `previousOffset`.
-   * Returns the offset the graph is at afterwards; another one than `batch.offset` means someone else was faster,
-   * or the store lost its tail.
+   * Applies changes and checkpoint together or not at all, only if the checkpoint still is at `previousOffset`. False:
+   * it is not, because someone else was faster or the store lost its tail, and nothing is changed. The offset alone
+   * would not tell who applied a batch, and a loser's digest may be of nothing.
    */
-  apply(partition: number, batch: GraphBatch): Promise<number>;
+  apply(partition: number, batch: GraphBatch): Promise<boolean>;
 
   /** An empty generation beside the live one, unseen by readers until it is promoted. At most one at a time. */
   beginGeneration(): Promise<GraphGeneration>;

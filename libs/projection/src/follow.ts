@@ -81,7 +81,7 @@ export class Projector {
     }
   }
 
-  /** Follows until the end is asked for, or until the graph turns out to be behind where it was: then it starts again there. */
+  /** Follows until the end is asked for, or until the graph turns out to be elsewhere: then it starts again from there. */
   async #followFrom(partition: number, checkpoint: Projected, onApplied: () => void): Promise<void> {
     await checkContinuity(this.#log, partition, checkpoint);
     let at = checkpoint;
@@ -90,8 +90,7 @@ export class Projector {
         if (this.#ending.signal.aborted) return;
         checkNoGap(this.#log, partition, at.offset, records);
         const next = await project(this.#graph, partition, at, records);
-        // Someone was faster, or the store lost its tail: its own checkpoint says where and what it is.
-        if (next.offset !== records.at(-1)?.offset) return;
+        if (!next) return;
         at = next;
         onApplied();
       }

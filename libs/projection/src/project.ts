@@ -12,11 +12,12 @@ import type { Checkpoint, GraphBatch, GraphStore } from '#ports/graph-store';
 /** Where batches go: the live graph, or one under construction. */
 export type ProjectionTarget = Pick<GraphStore, 'checkpoint' | 'facts' | 'apply' | 'partitionCount'>;
 
-/** Where the graph is afterwards, and what it is. Another offset than the batch's last means: it was not applied. */
+/** How far a graph is, and what it is. */
 export type Projected = Pick<Checkpoint, 'offset' | 'recordDigest' | 'stateDigest'>;
 
 /**
- * Folds records that follow the checkpoint, in order, and applies what they mean in one step.
+ * Folds records that follow `from`, in order, and applies what they mean in one step. Undefined when the graph is not
+ * at `from`, because another projector was faster or the store lost its tail: its own checkpoint says where it is.
  * @throws UNSUPPORTED when the log follows rules that this code does not have; nothing is applied then
  */
 export async function project(
@@ -24,13 +25,15 @@ export async function project(
   partition: number,
   from: Projected,
   records: readonly LogRecord[],
-): Promise<Projected> {
+): Promise<Projected | undefined> {
   const decoded = records.map(({ bytes }) => decodeEvent(bytes));
   const events = decoded.flatMap((record) => (record.type === 'event' ? [record.event] : []));
   const facts = await target.facts(partition, events);
+  // Facts of another offset would fold into nonsense that a store which goes back could still take.
+  if (facts.offset !== from.offset) return undefined;
   const batch = foldBatch(facts, { partition, partitionCount: target.partitionCount }, from, records, decoded);
-  const offset = await target.apply(partition, batch);
-  return { offset, recordDigest: batch.recordDigest, stateDigest: batch.stateDigest };
+  if (!(await target.apply(partition, batch))) return undefined;
+  return { offset: batch.offset, recordDigest: batch.recordDigest, stateDigest: batch.stateDigest };
 }
 
 function foldBatch(

@@ -111,8 +111,8 @@ async function projectNext(
 ): Promise<Projected> {
   checkNoGap(log, partition, at.offset, records);
   const next = await project(target, partition, at, records);
-  if (next.offset === records.at(-1)?.offset) return next;
-  throw new VarveError('INTERNAL', `the new graph is at ${next.offset}: someone else writes to it`);
+  if (next) return next;
+  throw new VarveError('INTERNAL', `the new graph is not at ${at.offset} any more: someone else writes to it`);
 }
 
 function different(partition: number, live: Projected, replayed: Projected): VarveError {

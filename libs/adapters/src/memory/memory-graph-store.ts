@@ -1,7 +1,7 @@
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
 import { assert } from '#core/error';
-import type { AliasKind, AliasRow, BlobRow, CommitRow, Facts, ReflogRow, RepositoryRow } from '#core/graph-row';
+import type { AliasKind, AliasRow, BlobRow, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import type {
@@ -11,6 +11,7 @@ import type {
   GraphGeneration,
   GraphReader,
   GraphStore,
+  StoredFacts,
 } from '#ports/graph-store';
 import { AppliedListeners } from '../applied-listeners.js';
 import { MemoryPartition, type MemoryRepository } from './memory-partition.js';
@@ -38,16 +39,14 @@ class MemoryGraphStore implements GraphStore {
     return this.#partition(partition).checkpoint;
   }
 
-  async facts(partition: number): Promise<Facts> {
+  async facts(partition: number): Promise<StoredFacts> {
     return this.#partition(partition);
   }
 
-  async apply(partition: number, batch: GraphBatch): Promise<number> {
-    const rows = this.#partition(partition);
-    const applies = rows.checkpoint.offset === batch.previousOffset;
-    const offset = rows.apply(batch);
-    if (applies) this.#listeners.tell(partition, batch);
-    return offset;
+  async apply(partition: number, batch: GraphBatch): Promise<boolean> {
+    const applied = this.#partition(partition).apply(batch);
+    if (applied) this.#listeners.tell(partition, batch);
+    return applied;
   }
 
   async beginGeneration(): Promise<GraphGeneration> {

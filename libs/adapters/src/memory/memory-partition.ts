@@ -6,7 +6,6 @@ import {
   type BlobRow,
   type Change,
   type CommitRow,
-  type Facts,
   type LayerRow,
   newPartition,
   type OutcomeRow,
@@ -18,7 +17,7 @@ import type { RefName, RepositoryName } from '#core/name';
 import { byIncarnation } from '#core/overlay-facts';
 import type { RefValue } from '#core/ref';
 import { emptyStateDigest } from '#core/state-digest';
-import type { Checkpoint, GraphBatch } from '#ports/graph-store';
+import type { Checkpoint, GraphBatch, StoredFacts } from '#ports/graph-store';
 
 /** Everything of one repository. */
 export interface MemoryRepository {
@@ -33,7 +32,7 @@ export interface MemoryRepository {
 }
 
 /** The rows of one partition of one generation, in maps. */
-export class MemoryPartition implements Facts {
+export class MemoryPartition implements StoredFacts {
   readonly repositories = new Map<RepositoryName, MemoryRepository>();
   readonly #outcomes = new Map<string, OutcomeRow>();
   readonly #layers = new Map<DiffId, LayerRow>();
@@ -45,12 +44,16 @@ export class MemoryPartition implements Facts {
     partition: newPartition,
   };
 
-  /** One step that nothing can come between. Returns where the graph is afterwards. */
-  apply({ previousOffset, changes, ...next }: GraphBatch): number {
-    if (this.checkpoint.offset !== previousOffset) return this.checkpoint.offset;
+  get offset(): number {
+    return this.checkpoint.offset;
+  }
+
+  /** One step that nothing can come between; false when it does not follow the checkpoint. */
+  apply({ previousOffset, changes, ...next }: GraphBatch): boolean {
+    if (this.checkpoint.offset !== previousOffset) return false;
     for (const change of changes) this.#set(change);
     this.checkpoint = { ...this.checkpoint, ...next };
-    return next.offset;
+    return true;
   }
 
   partition(): PartitionRow {

@@ -1,11 +1,11 @@
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
-import type { BlobRow, CommitRow, Facts, LayerRow, OutcomeRow, PartitionRow, RepositoryRow } from '#core/graph-row';
+import type { BlobRow, CommitRow, LayerRow, OutcomeRow, PartitionRow, RepositoryRow } from '#core/graph-row';
 import { newPartition } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
 import { emptyStateDigest } from '#core/state-digest';
-import type { Checkpoint, GraphBatch } from '#ports/graph-store';
+import type { Checkpoint, GraphBatch, StoredFacts } from '#ports/graph-store';
 import type { Database, SqlRow, Statement } from './database.js';
 import {
   blobOf,
@@ -21,7 +21,7 @@ import {
 import { GraphWriter } from './graph-writer.js';
 
 /** The tables of one generation: the facts the fold asks for, and the one way to change them. */
-export class GraphTables implements Facts {
+export class GraphTables implements StoredFacts {
   readonly db: Database;
   readonly generation: number;
   readonly #statements = new Map<string, Statement>();
@@ -54,14 +54,18 @@ export class GraphTables implements Facts {
     };
   }
 
-  /** Returns where the graph is afterwards; elsewhere than `batch.offset`, nothing was changed. */
-  apply(batch: GraphBatch): number {
+  get offset(): number {
+    return this.checkpoint().offset;
+  }
+
+  /** False when the batch does not follow the checkpoint; then nothing was changed. */
+  apply(batch: GraphBatch): boolean {
     try {
       return this.db.transaction(() => {
         const before = this.checkpoint();
-        if (before.offset !== batch.previousOffset) return before.offset;
+        if (before.offset !== batch.previousOffset) return false;
         this.#writer.write(batch, before);
-        return batch.offset;
+        return true;
       });
     } catch (error) {
       // Ids given to repositories in a transaction that was rolled back may be given to others.

@@ -1,7 +1,7 @@
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
 import { assert, VarveError } from '#core/error';
-import type { AliasKind, AliasRow, BlobRow, CommitRow, Facts, ReflogRow, RepositoryRow } from '#core/graph-row';
+import type { AliasKind, AliasRow, BlobRow, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type {
   AppliedNotice,
@@ -10,6 +10,7 @@ import type {
   GraphGeneration,
   GraphReader,
   GraphStore,
+  StoredFacts,
 } from '#ports/graph-store';
 import { AppliedListeners } from '../applied-listeners.js';
 import { Database, type SqlRow } from './database.js';
@@ -73,16 +74,15 @@ class SqliteGraphStore implements GraphStore {
     return this.#live.checkpoint();
   }
 
-  async facts(): Promise<Facts> {
+  async facts(): Promise<StoredFacts> {
     return this.#live;
   }
 
-  async apply(partition: number, batch: GraphBatch): Promise<number> {
+  async apply(partition: number, batch: GraphBatch): Promise<boolean> {
     checkPartition(partition);
-    const before = this.#live.checkpoint().offset;
-    const offset = this.#live.apply(batch);
-    if (before === batch.previousOffset) this.#listeners.tell(partition, batch);
-    return offset;
+    const applied = this.#live.apply(batch);
+    if (applied) this.#listeners.tell(partition, batch);
+    return applied;
   }
 
   async beginGeneration(): Promise<GraphGeneration> {
