@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Workspace, workspace } from './harness/archives.js';
-import { cleanEnvironment } from './harness/server.js';
+import { cleanEnvironment, projectRoot } from './harness/server.js';
 import { finished, varveAt, varveCommand } from './harness/varve.js';
 
 /** The command by itself: no server runs here. */
@@ -30,6 +30,21 @@ it.each(verbs.split(' '))('shows examples and exit codes in the help of %s', asy
   const examples = /Examples:\n([\s\S]*?)\n\n/.exec(stdout)?.[1]?.split('\n') ?? [];
   expect(examples.length).toBeGreaterThanOrEqual(2);
   expect(stdout).toMatch(/Exit codes:\n {2}0 +done\n/);
+});
+
+it('is told whole in its reference: every command, every option, every exit code', async () => {
+  const reference = readFileSync(join(projectRoot, 'docs/reference/cli.md'), 'utf8');
+  const help = await Promise.all(
+    ['', ...verbs.split(' ')].map(async (verb) => (await nobody(...(verb === '' ? [] : [verb]), '--help')).stdout),
+  );
+  const options = new Set(help.join('\n').match(/(?<=^ {2}(?:-\w, )?)--[a-z-]+/gm));
+  const missing = [...options, ...verbs.split(' ').map((verb) => `varve ${verb}`)].filter(
+    (word) => !reference.includes(word),
+  );
+  expect(missing).toEqual([]);
+  for (const code of /Exit codes:\n([\s\S]*)/.exec(help[0] ?? '')?.[1]?.match(/^ {2}\d+/gm) ?? []) {
+    expect(reference).toMatch(new RegExp(`^\\| ${code.trim()} \\|`, 'm'));
+  }
 });
 
 it('says how to start a server when none answers, and ends with 5', async () => {
