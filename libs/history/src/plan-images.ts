@@ -1,7 +1,9 @@
 import type { CommitId } from '#core/commit';
-import { type ChainId, type DiffId, emptyChainId, extendChain } from '#core/digest';
-import { VarveError } from '#core/error';
+import { type ChainId, chainIdOf, type DiffId, emptyChainId, extendChain } from '#core/digest';
+import { isVarveError, VarveError } from '#core/error';
+import { mergeLayer } from '#union/merge-trees';
 import { planRootfs } from '#union/rootfs-plan';
+import type { RootfsTree } from '#union/rootfs-tree';
 import { TreeStore } from '#union/tree-store';
 import type { LoadStaging } from './load-staging.js';
 import type { ImageTarget, RepositoryTarget } from './load-target.js';
@@ -9,9 +11,11 @@ import type { ImageTarget, RepositoryTarget } from './load-target.js';
 const cacheBytes = 64 << 20;
 
 /**
- * Plans the tree of every new commit, so that none is proposed that cannot be checked out. Trees are kept beside the
- * shared ones: an index that is only staged is known to this load alone, and must be found again when the tree on it
- * was dropped from the cache.
+ * Plans the tree of every new commit, so that none is proposed that cannot be checked out. One pass up the layers of
+ * each image, from the highest tree that an earlier image has planned; so however large the trees are, nothing is
+ * merged again for each layer on top of it.
+ *
+ * The trees are not the shared ones: an index that is only staged is known to this load alone.
  * @throws LAYER_INVALID, LIMIT_EXCEEDED: the message names the image, detail.stack its layers up to the one at fault
  */
 export async function planImages(
@@ -22,26 +26,44 @@ export async function planImages(
   const trees = new TreeStore({ loadIndex: async (_repo, diffId) => staging.indexOf(diffId), cacheBytes });
   const planned = new Set<ChainId>([emptyChainId]);
   for (const image of images) {
-    const stack: DiffId[] = [];
-    let chain = emptyChainId;
-    for (const { id, commit } of image.commits) {
-      for (const diffId of commit.layers) {
-        chain = extendChain(chain, diffId);
-        stack.push(diffId);
-      }
-      if (!isNew.has(id) || planned.has(chain)) continue;
+    const stack = image.layers.map(({ diffId }) => diffId);
+    const depth = plannedDepth(stack, planned);
+    if (depth === stack.length || !image.commits.some(({ id }) => isNew.has(id))) continue;
+    let tree = await trees.tree(repo, stack.slice(0, depth));
+    let chain = chainIdOf(stack.slice(0, depth));
+    for (let at = depth; at < stack.length; at += 1) {
+      tree = plannedOn(tree, at, { image, stack, staging });
+      chain = extendChain(chain, stack[at] as DiffId);
       planned.add(chain);
-      try {
-        planRootfs(await trees.tree(repo, stack));
-      } catch (cause) {
-        throw inMessage(cause, image, stack);
-      }
     }
   }
 }
 
-function inMessage(cause: unknown, { title, layers }: ImageTarget, stack: readonly DiffId[]): unknown {
-  if (!(cause instanceof VarveError)) return cause;
-  const message = `${title}, layer ${stack.length} of ${layers.length} (${stack.at(-1)}): ${cause.message}`;
-  return new VarveError(cause.code, message, { ...cause.detail, image: title, stack: [...stack] }, { cause });
+/** How many layers of a stack, from below, have a plan already. */
+function plannedDepth(stack: readonly DiffId[], planned: ReadonlySet<ChainId>): number {
+  let chain = emptyChainId;
+  for (const [depth, diffId] of stack.entries()) {
+    chain = extendChain(chain, diffId);
+    if (!planned.has(chain)) return depth;
+  }
+  return stack.length;
+}
+
+/** The tree with layer `at` of the stack on it. */
+function plannedOn(
+  below: RootfsTree,
+  at: number,
+  { image, stack, staging }: { image: ImageTarget; stack: readonly DiffId[]; staging: LoadStaging },
+): RootfsTree {
+  const diffId = stack[at] as DiffId;
+  try {
+    const tree = mergeLayer(below, { diffId, index: staging.indexOf(diffId) });
+    planRootfs(tree);
+    return tree;
+  } catch (cause) {
+    if (!isVarveError(cause)) throw cause;
+    const message = `${image.title}, layer ${at + 1} of ${stack.length} (${diffId}): ${cause.message}`;
+    const detail = { ...cause.detail, image: image.title, layer: diffId, stack: stack.slice(0, at + 1) };
+    throw new VarveError(cause.code, message, detail, { cause });
+  }
 }
