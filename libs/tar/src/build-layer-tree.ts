@@ -180,7 +180,7 @@ class LayerTreeBuilder implements WalkedTree {
     this.#canResume = true;
     return from >= parentEnd
       ? walk.directory
-      : walk.on(bytes, from, parentEnd, this.#placeOf(entry), this.#makeImplied);
+      : walk.on(this.#path.view, from, parentEnd, this.#placeOf(entry), this.#makeImplied);
   }
 
   readonly #makeImplied = (directory: number, name: Uint8Array, from: number, to: number, place: TarPlace): number => {

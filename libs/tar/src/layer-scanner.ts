@@ -116,7 +116,7 @@ export class LayerScanner {
 
   #linkOf(header: TarHeader, place: TarPlace): Uint8Array | null {
     if (header.type === 'hardlink') {
-      this.#target.read(header.link, place);
+      this.#target.read(header.link, place, 'link target');
       if (this.#target.length > 0) return this.#target.view;
       throw refusal(place, 'link-to-root', 'it is a hardlink to the root', this.#path.view);
     }

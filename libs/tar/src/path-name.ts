@@ -21,8 +21,8 @@ export class PathName {
   readonly #starts: number[] = [];
 
   /** @throws LAYER_INVALID (nul-in-name, path-escapes, component-too-long, path-too-long), LIMIT_EXCEEDED */
-  read(raw: Uint8Array, place: TarPlace): void {
-    if (raw.includes(0)) throw refusal(place, 'nul-in-name', 'its name has a NUL', raw);
+  read(raw: Uint8Array, place: TarPlace, what = 'name'): void {
+    if (raw.includes(0)) throw refusal(place, 'nul-in-name', `its ${what} has a NUL`, raw);
     if (this.bytes.length <= raw.length) this.bytes = Buffer.allocUnsafe(raw.length + 1);
     const starts = this.#starts;
     starts.length = this.length = 0;
@@ -30,13 +30,13 @@ export class PathName {
     for (let from = 0; from < raw.length;) {
       let to = from;
       while (to < raw.length && raw[to] !== slash) to++;
-      this.#component(raw, from, to, place);
+      this.#component(raw, from, to, place, what);
       from = to + 1;
     }
     this.depth = starts.length;
     this.baseAt = starts.at(-1) ?? 0;
     if (this.length > limit.pathBytesMax) {
-      const message = `its path has ${this.length} bytes; the limit is ${limit.pathBytesMax}`;
+      const message = `its ${what} has ${this.length} bytes; the limit is ${limit.pathBytesMax}`;
       throw refusal(place, 'path-too-long', message, raw);
     }
     if (this.depth > limit.depthMax) throw tooDeep(place, this.depth, raw);
@@ -47,12 +47,12 @@ export class PathName {
     return this.bytes.subarray(0, this.length);
   }
 
-  #component(raw: Uint8Array, from: number, to: number, place: TarPlace): void {
+  #component(raw: Uint8Array, from: number, to: number, place: TarPlace, what: string): void {
     const length = to - from;
     if (length === 0 || (length === 1 && raw[from] === dot)) return;
     const starts = this.#starts;
     if (length === 2 && raw[from] === dot && raw[from + 1] === dot) {
-      if (starts.length === 0) throw refusal(place, 'path-escapes', 'its name leads out of the root', raw);
+      if (starts.length === 0) throw refusal(place, 'path-escapes', `its ${what} leads out of the root`, raw);
       this.length = Math.max(0, starts.pop()! - 1);
       return;
     }

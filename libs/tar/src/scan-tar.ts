@@ -277,7 +277,9 @@ export class TarScanner {
   }
 
   #cutOff(rule: Rule, what: string): Error {
-    return refusal(this.place, rule, `the tar ends at byte ${this.#position}, inside ${what}`);
+    // Inside a body, the entry in hand is told already.
+    const entry = this.#state === 'body' ? this.#entries - 1 : this.#entries;
+    return refusal({ ...this.place, entry }, rule, `the tar ends at byte ${this.#position}, inside ${what}`);
   }
 }
 

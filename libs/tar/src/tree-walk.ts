@@ -114,7 +114,7 @@ export class DirectoryWalk {
       else if (type === typeNumber.symlink) {
         if (++hops > limit.symlinkHopsMax) {
           const message = `its path goes through more than ${limit.symlinkHopsMax} symlinks`;
-          throw refusal(place, 'symlink-loop', message, path.subarray(0, to));
+          throw refusal(place, 'symlink-loop', message, path);
         }
         this.#followed = true;
         const link = tree.linkOf(node);
@@ -124,7 +124,7 @@ export class DirectoryWalk {
         ends.push(link.length);
       } else if (onMissing) {
         const message = `"${Buffer.from(text.subarray(at, next)).toString()}" in its path is no directory`;
-        throw refusal(place, 'parent-not-directory', message, path.subarray(0, to));
+        throw refusal(place, 'parent-not-directory', message, path);
       } else return absent;
     }
     return this.directory;
