@@ -8,9 +8,8 @@ describe('docs/reference/config.md', () => {
     const rows = Object.entries(settings).map(
       ([name, { standard, meaning }]) => `| \`${name}\` | \`${standard}\` | ${meaning} |`,
     );
-    const section = /^## The server$(.*?)^## /ms.exec(page)?.[1] ?? '';
 
-    expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows);
+    expect(page.split('\n').filter((line) => line.startsWith('| `VARVE_'))).toEqual(rows);
   });
 
   it('names no variable that the server refuses to start with', () => {
