@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createReadStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { DigestBuilder } from '#core/digest';
 import { decompress } from '#layer/decompress';
 import { sideBySide, table } from './measure.js';
+import { shell } from './shell.js';
 
 /**
  * How fast is a gzip layer inflated and hashed on its way in, compared to `gzip -dc | sha256sum`? Takes a gzip file;
@@ -32,14 +32,6 @@ async function inflateAndHash(file: string): Promise<void> {
   const digest = new DigestBuilder();
   for await (const chunk of bytes) digest.update(chunk);
   digest.digest();
-}
-
-function shell(command: string, file: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('sh', ['-c', command, 'sh', file], { stdio: ['ignore', 'inherit', 'inherit'] });
-    child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`))));
-  });
 }
 
 /** Of every 64 bytes a quarter is noise; the rest repeats. */

@@ -1,10 +1,14 @@
+import { benchCheckout } from './checkout.js';
 import { benchInflate } from './inflate.js';
+import { benchIngest } from './ingest.js';
 import { machine } from './measure.js';
 import { benchRebuild } from './rebuild.js';
 
 /** `npm run bench`: all of them; `npm run bench -- NAME [ARGUMENT]`: one. */
 const benches: Readonly<Record<string, (argument?: string) => Promise<string>>> = {
+  checkout: benchCheckout,
   inflate: benchInflate,
+  ingest: benchIngest,
   rebuild: benchRebuild,
 };
 
