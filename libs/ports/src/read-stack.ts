@@ -24,15 +24,14 @@ export async function stackOf(
   const upper: { readonly chainId: ChainId; readonly layers: readonly DiffId[] }[] = [];
   let below: Stack | null = null;
   let missing = commit.stackLayers;
-  for (let row = commit; missing > 0; row = await parentOf(graph, row)) {
-    const known = kept.get(row.chainId);
-    if (known) {
-      below = known;
-      break;
-    }
+  let row = commit;
+  while (missing > 0) {
+    below = kept.get(row.chainId) ?? null;
+    if (below) break;
     const layers = await layersOf(graph, row);
     if (layers.length > 0) upper.push({ chainId: row.chainId, layers });
     missing -= layers.length;
+    if (missing > 0) row = await parentOf(graph, row);
   }
   for (const { chainId, layers } of upper.toReversed()) {
     below = { below, layers };
