@@ -14,13 +14,19 @@ export function createLogger(level: LogLevel): Logger {
 
 /** One line for each request when it is over, however it ended; the fields are words of the glossary. */
 export function logRequests(http: FastifyInstance, logger: Logger): void {
-  http.addHook('onResponse', async (request, reply) => {
-    const line = lineOf(request, reply);
-    const failure = failureOf(request.raw);
-    if (failure && renderingOf(failure.code).http >= 500)
-      logger.error({ ...line, err: failure.cause ?? failure }, failure.message);
-    else logger.info(line, failure?.message ?? 'request');
+  http.addHook('onRequest', (request, reply, done) => {
+    // The framework's own hook at the end is not called when the client has left.
+    reply.raw.once('close', () => logRequest(logger, request, reply));
+    done();
   });
+}
+
+function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const line = lineOf(request, reply);
+  const failure = failureOf(request.raw);
+  if (failure && renderingOf(failure.code).http >= 500)
+    logger.error({ ...line, err: failure.cause ?? failure }, failure.message);
+  else logger.info(line, failure?.message ?? 'request');
 }
 
 /** What the framework itself has to say: only when it is not well. */
