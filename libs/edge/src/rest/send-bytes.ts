@@ -20,7 +20,8 @@ export async function sendBytes(
   response.on('error', () => response.destroy());
   try {
     for (let step = first; !step.done && !response.destroyed; step = await source.next()) {
-      if (!response.write(step.value)) await drained(response);
+      const { value } = step;
+      if (!response.write(value, () => free(value))) await drained(response);
     }
     response.end();
   } catch (thrown) {
@@ -30,6 +31,14 @@ export async function sendBytes(
   } finally {
     await source.return(undefined);
   }
+}
+
+/**
+ * Gives the memory of a chunk back as soon as the kernel has the bytes. Left to the garbage collector, a gigabyte of
+ * chunks made it run for a third of the time. A chunk that shares its memory with others is left alone.
+ */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Until the socket takes more, or is gone. */
