@@ -82,7 +82,7 @@ export function readHeader(block: Buffer, extensions: Extensions, place: TarPlac
   const flag = String.fromCharCode(block[156]!);
   const isUstar = block.toString('latin1', 257, 262) === 'ustar';
   const isDevice = isUstar && (flag === '3' || flag === '4');
-  const mode = tarNumber(block, 100, 108, place);
+  const mode = modeOf(block, place);
   let uid = tarNumber(block, 108, 116, place);
   let gid = tarNumber(block, 116, 124, place);
   let size = tarNumber(block, 124, 136, place);
@@ -116,7 +116,7 @@ export function readHeader(block: Buffer, extensions: Extensions, place: TarPlac
       type,
       path,
       link,
-      mode: mode & 0o7777,
+      mode,
       uid,
       gid,
       mtimeSeconds,
@@ -161,6 +161,12 @@ function bodyOf(
   const sparseSize = paxCount(realSize, 'GNU.sparse.realsize', place);
   const form = hasHead ? 'pax-sparse-with-head' : 'pax-sparse';
   return { form, storedBytes, sparseNumbers, sparseSize, mapContinues: false };
+}
+
+/** The permission bits, of whatever number: a binary one can be beyond what a number of ours holds exactly. */
+function modeOf(block: Buffer, place: TarPlace): number {
+  const isBinary = (block[100]! & 0x80) !== 0;
+  return (isBinary ? block.readUInt16BE(106) : tarNumber(block, 100, 108, place)) & 0o7777;
 }
 
 function nameOf(block: Buffer, { pax, longName }: Extensions, place: TarPlace): Buffer {
