@@ -27,8 +27,9 @@ export class TreePath {
   /** The directory the node in hand is in; the root is in itself. */
   parent = 0;
 
-  /** Goes to a node; cheap when it is the next one. */
+  /** Goes to a node; cheap when it is the next one or the same. */
   go(node: number): void {
+    if (node === this.#node) return;
     if (node !== this.#node + 1) this.#restart(node);
     this.#node = node;
     if (node === 0) {
