@@ -111,6 +111,25 @@ it('extracts what tar would extract', async () => {
   expect(list(ours)).toEqual(list(theirs));
 });
 
+it('extracts as a plain user too, and counts what only root may set', async () => {
+  const folder = join(work.path, 'plain');
+  fs.mkdirSync(folder);
+  const other = 54_321;
+  const plainUser = process.geteuid?.() === 0 ? { uid: other, gid: other } : {};
+  if (process.geteuid?.() === 0) {
+    fs.chmodSync(work.path, 0o755);
+    fs.chownSync(folder, other, other);
+  }
+  const env = cleanEnvironment({ VARVE_SERVER: server.url });
+  const ran = await finished(
+    spawn(varveCommand, ['checkout', 'main~2', '--dir', 'out'], { cwd: folder, env, ...plainUser }),
+  );
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toBe('varve: 5 owners not set: only root may give files to another user\n');
+  expect(fs.readFileSync(join(folder, 'out/etc/motd'), 'utf8')).toBe('one\n');
+  expect(fs.statSync(join(folder, 'out/etc')).mode & 0o777).toBe(0o751);
+});
+
 it('resumes where a connection broke, as often as it takes', async () => {
   const { bytes } = await varve('checkout', 'main~1', '-o', '-');
   // The first connection also asks for the revision; it is cut in the middle of the tar, and so are the next two.

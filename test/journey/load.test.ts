@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import type { LoadReport, LoggedCommit, Ref, ReflogMove, TreeNode } from '#client/answer';
 import * as schema from '#edge/rest/schema';
 import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { gzipInTwoMembers, layer, layerOfTar } from '../fixture/layer-builder.js';
 import { appImage, layouts, v1Tip, webImage, type Workspace, workspace } from './harness/archives.js';
-import { type Server, startServer } from './harness/server.js';
-import { type Varve, varveAt } from './harness/varve.js';
+import { cleanEnvironment, type Server, startServer } from './harness/server.js';
+import { type Varve, varveAt, varveCommand } from './harness/varve.js';
 
 let server: Server;
 let work: Workspace;
@@ -145,10 +145,23 @@ it('asks for a repository when the archive names none, and then puts the image o
   const nameless = await work.file('nameless.tar', archiveOf(dockerArchive([{ ...appImage, names: [] }])));
   const asked = await varve('load', nameless);
   expect(asked.code).toBe(2);
-  expect(asked.stderr).toContain('--repo');
+  expect(asked.stderr).toMatch(/which repository[\s\S]*--repo/);
   const repo = freshRepo();
   await varve.json('load', nameless, '--repo', repo);
   expect((await varve.json<Ref[]>('refs', '--repo', repo)).map(({ ref }) => ref)).toEqual(['refs/heads/main']);
+});
+
+it('shows progress on a terminal, and none in a pipe, under --json or --quiet', async () => {
+  const repo = freshRepo();
+  const file = await work.file('progress.tar', layouts[1]!.bytes);
+  expect((await varve('load', file, '--repo', repo)).stderr).toBe('');
+  const onTerminal = (...options: string[]): string =>
+    spawnSync('script', ['-qec', [varveCommand, 'load', file, '--repo', repo, ...options].join(' '), '/dev/null'], {
+      env: cleanEnvironment({ VARVE_SERVER: server.url, TERM: 'xterm' }),
+    }).stdout.toString();
+  expect(onTerminal()).toMatch(/load \S+progress\.tar {2}\[[=> ]{24}\] {2}[\d.]+ k?B of [\d.]+ kB {2}[\d.]+ k?M?B\/s/);
+  expect(onTerminal('--quiet')).not.toContain('B/s');
+  expect(onTerminal('--json')).not.toContain('B/s');
 });
 
 it('loads several images of one archive, each where its name says', async () => {

@@ -105,7 +105,7 @@ it('commit --empty makes a commit of metadata alone, and says so to people', asy
 
 it('log shows every commit, a line each with --oneline, and no more than -n', async () => {
   const log = await varve.lines<LoggedCommit>('log');
-  expect(log.map(({ message }) => message.split('\n')[0])).toEqual(['note', 'change motd', 'add motd', '']);
+  expect(log.map(({ message }) => message.split('\n')[0])).toEqual(['note', 'change motd', 'add motd', 'genesis']);
   for (const commit of log) schema.loggedCommit.parse(commit);
   const lines = (await varve('log', '--oneline')).stdout.trimEnd().split('\n');
   expect(lines[0]).toMatch(/^[0-9a-f]{12} \(main\) note$/);

@@ -48,8 +48,9 @@ class ByteBar implements Progress {
     this.#bar.update(this.#doneBytes, { rate: this.#doneBytes / seconds });
   }
 
+  /** May be called again. */
   stop(): void {
-    this.#bar.stop();
+    if (this.#bar.isActive) this.#bar.stop();
   }
 }
 

@@ -46,12 +46,14 @@ export class Upload implements RequestBody {
     return this.sizeBytes !== null;
   }
 
-  /** @throws REQUEST_INVALID when the file shrank while it was read: the length has been announced */
-  async *open(): AsyncGenerator<Uint8Array> {
+  /** @throws REQUEST_INVALID when the file shrank or grew while it was read: the length has been announced */
+  async *open(over: AbortSignal): AsyncGenerator<Uint8Array> {
+    const isStdin = this.path === 'standard input';
+    const source = isStdin ? process.stdin : createReadStream(this.path, { highWaterMark: readBytes });
+    // Standard input may stay silent for ever, and would keep the process alive.
+    over.addEventListener('abort', () => source.destroy());
     let sentBytes = 0;
     try {
-      const source =
-        this.path === 'standard input' ? process.stdin : createReadStream(this.path, { highWaterMark: readBytes });
       for await (const chunk of source as AsyncIterable<Buffer>) {
         sentBytes += chunk.length;
         if (this.sizeBytes !== null && sentBytes > this.sizeBytes) throw this.#changed(sentBytes);
@@ -59,6 +61,7 @@ export class Upload implements RequestBody {
         this.progress?.add(chunk.length);
       }
     } catch (cause) {
+      if (over.aborted) return;
       throw cause instanceof VarveError ? cause : fileError(this.path, 'read', cause);
     }
     if (this.sizeBytes !== null && sentBytes !== this.sizeBytes) throw this.#changed(sentBytes);

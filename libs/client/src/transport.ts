@@ -18,7 +18,8 @@ export interface RequestBody {
   /** Known lengths are sent as Content-Length; null is sent in chunks. */
   readonly sizeBytes: number | null;
   readonly repeatable: boolean;
-  open(): AsyncIterable<Uint8Array>;
+  /** `over` fires when nobody wants the rest: a source that may wait for ever (a pipe) lets go then. */
+  open(over: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 export interface Exchange {
@@ -128,13 +129,14 @@ async function sendBody(
   body: RequestBody,
   { answered, reject }: { answered: Promise<IncomingMessage>; reject: (error: unknown) => void },
 ): Promise<void> {
-  const over = answered.then(endWith(request), () => undefined);
+  const over = new AbortController();
+  const isAnswered = answered.then(endWith(request), () => undefined).finally(() => over.abort());
   try {
-    for await (const chunk of body.open()) {
-      if (request.destroyed) return;
-      if (!request.write(chunk)) await Promise.race([over, once(request, 'drain'), once(request, 'close')]);
+    for await (const chunk of body.open(over.signal)) {
+      if (over.signal.aborted || request.destroyed) return;
+      if (!request.write(chunk)) await Promise.race([isAnswered, once(request, 'drain'), once(request, 'close')]);
     }
-    request.end();
+    if (!over.signal.aborted) request.end();
   } catch (error) {
     reject(error);
     request.destroy();

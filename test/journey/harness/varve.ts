@@ -5,6 +5,9 @@ import { cleanEnvironment, projectRoot } from './server.js';
 
 export const varveCommand = join(projectRoot, 'bin/varve');
 
+/** A command that hangs fails its own test, and not the whole run. */
+const commandMaxMs = 40_000;
+
 export interface Ran {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -61,7 +64,9 @@ export async function finished(child: ChildProcessWithoutNullStreams, input?: Ui
   // A command that refuses its input early closes the pipe under us.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
+  const giveUp = setTimeout(() => child.kill('SIGKILL'), commandMaxMs);
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  clearTimeout(giveUp);
   const bytes = Buffer.concat(out);
   return { code, signal, bytes, stdout: bytes.toString(), stderr: Buffer.concat(err).toString() };
 }
