@@ -64,6 +64,12 @@ export interface V1Config {
 
 export type ArchiveImage<Layer extends StoredLayer> = StackedImage<Layer> | ChainedImage<Layer>;
 
+/** The images of an archive. `warnings` tell what was in it and passed over. */
+export interface ReadArchive<Layer extends StoredLayer> {
+  readonly images: readonly ArchiveImage<Layer>[];
+  readonly warnings: readonly string[];
+}
+
 /** How messages call an image: by its first name, else by its config or top layer. */
 export function titleOf(image: ArchiveImage<StoredLayer>): string {
   const name = image.names.find(({ text }) => text !== null)?.text;

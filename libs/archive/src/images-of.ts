@@ -1,12 +1,11 @@
 import type { Platform } from '#core/commit';
 import { formatPlatform } from '#core/manifest';
 import type { ArchiveContents } from './archive-contents.js';
-import { type ArchiveImage, type StackedImage, type StoredLayer, titleOf } from './archive-image.js';
+import { type ArchiveImage, type ReadArchive, type StackedImage, type StoredLayer, titleOf } from './archive-image.js';
 import { dockerImages } from './docker-layout.js';
 import { invalid } from './entry-name.js';
 import { isLegacy, legacyImages } from './legacy-layout.js';
 import { ociImages } from './oci-layout.js';
-import type { ReadArchive } from './read-archive.js';
 
 /** Puts the images together from what the pass kept. @throws as `readArchive` does */
 export function imagesOf<Layer extends StoredLayer>(

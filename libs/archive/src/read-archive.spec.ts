@@ -19,8 +19,8 @@ import {
 } from '../../../test/fixture/archive-builder.js';
 import { emptyLayer, layer, recompressed } from '../../../test/fixture/layer-builder.js';
 import type { BuiltEntry } from '../../../test/fixture/tar-bytes.js';
-import type { ArchiveImage, StoredLayer } from './archive-image.js';
-import { readArchive, type ReadArchive } from './read-archive.js';
+import type { ArchiveImage, ReadArchive, StoredLayer } from './archive-image.js';
+import { readArchive } from './read-archive.js';
 
 const base = layer({ 'etc/': null, 'etc/motd': 'base' });
 const app = layer({ 'app/': null, 'app/run': 'x'.repeat(3000) });

@@ -4,7 +4,7 @@ import { isVarveError, VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import { readTar, type TarEntry } from '#tar/read-tar';
 import { ArchiveContents, type ArchiveEntry } from './archive-contents.js';
-import type { ArchiveImage, StoredLayer } from './archive-image.js';
+import type { ReadArchive, StoredLayer } from './archive-image.js';
 import { isNamedLayer, kindBytes, looksLikeJson, looksLikeLayer } from './entry-kind.js';
 import { entryNameOf, invalid } from './entry-name.js';
 import { imagesOf } from './images-of.js';
@@ -17,12 +17,6 @@ export interface ArchiveOptions<Layer extends StoredLayer> {
   readonly receive: ReceiveLayer<Layer>;
   /** Of an archive with several platforms, only this one's images. */
   readonly platform?: Platform | null | undefined;
-}
-
-/** The images of an archive. `warnings` tell what was in it and passed over. */
-export interface ReadArchive<Layer extends StoredLayer> {
-  readonly images: readonly ArchiveImage<Layer>[];
-  readonly warnings: readonly string[];
 }
 
 /**

@@ -3,26 +3,15 @@ import { canonicalJson } from '#core/canonical-json';
 import type { Platform } from '#core/commit';
 import { digestOf, hexOf } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
-import type { NamedBlob } from '#core/event';
 import type { RepositoryName } from '#core/name';
 import { decompress } from '#layer/decompress';
-import type { BlobStore } from '#ports/blob-store';
-import type { GraphReader } from '#ports/graph-store';
-import { splitDraft } from './draft.js';
 import type { LoadedImage, LoadedRepository, LoadReport } from './load-report.js';
-import { compareWithGraph, draftOf, isNothing, type RepositoryLoad, sealBlobs } from './load-repository.js';
+import { compareWithGraph, type RepositoryLoad } from './load-repository.js';
 import { LoadStaging } from './load-staging.js';
 import { type RepositoryTarget, repositoryTargets } from './load-target.js';
 import { planImages } from './plan-images.js';
-import type { Submitter } from './submitter.js';
-import { isUndecided } from './undecided.js';
-import type { WriteContext, Written } from './write.js';
-
-export interface LoadStores {
-  readonly graph: GraphReader;
-  readonly submitter: Submitter;
-  readonly blobs: BlobStore;
-}
+import type { WriteContext } from './write.js';
+import { type Loading, type LoadStores, type PreparedLoad, seenOutcome, writeLoad } from './write-load.js';
 
 export interface LoadOptions {
   /** The archive: a tar, plain or compressed as a whole. */
@@ -60,121 +49,44 @@ export async function loadArchive(
     const { images, warnings } = await readArchive(plainBytes(counted), { receive, platform: options.platform });
     const targets = repositoryTargets(images, options.repo);
     const asked = { ...context, request: requestOf(options, targets, staging) };
+    const loading = { moveTags: options.moveTags, context: asked, staging };
 
-    const loads = await prepareAll(stores, targets, { options, context: asked, staging });
+    const loads = await prepareAll(stores, targets, loading);
     const repositories: LoadedRepository[] = [];
-    for (const load of loads) repositories.push(await write(stores, load, { options, context: asked, staging }));
+    for (const load of loads) repositories.push(await writeLoad(stores, load, loading));
     return { images: loads.flatMap(reportImages), repositories, bytesRead: counted.bytesRead, warnings };
   } finally {
     await staging.discard();
   }
 }
 
-/** What all steps of one load share. */
-interface Loading {
-  readonly options: LoadOptions;
-  readonly context: WriteContext;
-  readonly staging: LoadStaging;
-}
-
-/** A load that is ready to be written, or that an earlier call with the same key has written. */
-type Prepared = RepositoryLoad & { readonly seen: Written | undefined };
-
 /** Everything that can be refused is refused here, for all repositories, before anything is made visible. */
 async function prepareAll(
-  { graph, submitter }: LoadStores,
+  stores: LoadStores,
   targets: readonly RepositoryTarget[],
-  { options, context, staging }: Loading,
-): Promise<Prepared[]> {
-  const loads: Prepared[] = [];
-  for (const target of targets) {
-    // A retry is answered as the first call was, also when the refs have moved on since.
-    const seen = await seenOutcome(submitter, target.repo, context);
-    const load = await compareWithGraph(graph, target, { moveTags: options.moveTags || seen !== undefined });
-    loads.push({ ...load, seen });
-  }
-  for (const load of loads) {
-    if (!load.seen) await planImages(load.target, new Set(load.commits.map(({ id }) => id)), staging);
+  loading: Loading,
+): Promise<PreparedLoad[]> {
+  const loads: PreparedLoad[] = [];
+  for (const target of targets) loads.push(await prepare(stores, target, loading));
+  for (const { seen, target, commits } of loads) {
+    if (!seen) await planImages(target, new Set(commits.map(({ id }) => id)), loading.staging);
   }
   return loads;
 }
 
-/** The step of a load that found its new repository made by someone else. */
-const intoExisting = 'into-existing';
-
-async function seenOutcome(
-  submitter: Submitter,
-  repo: RepositoryName,
-  context: WriteContext,
-): Promise<Written | undefined> {
-  try {
-    return await submitter.seenOutcome(repo, context);
-  } catch (error) {
-    if (!isVarveError(error, 'REPOSITORY_EXISTS')) throw error;
-    return submitter.seenOutcome(repo, context, intoExisting);
-  }
-}
-
-async function write(stores: LoadStores, load: Prepared, loading: Loading): Promise<LoadedRepository> {
-  const { repo } = load.target;
-  if (load.seen) return report(load, load.seen, []);
-  if (isNothing(load)) return report(load, await stores.submitter.nothingWritten(repo), []);
-  const blobs = await sealBlobs(load, loading.staging);
-  try {
-    return report(load, await propose(stores, load, { ...loading, blobs }), blobs);
-  } catch (error) {
-    if (!isVarveError(error, 'REPOSITORY_EXISTS') && !isVarveError(error, 'REF_STALE')) throw error;
-    return writeAfterRace(stores, load, { ...loading, error });
-  }
-}
-
-/**
- * Somebody moved the same refs, or made the same repository, since the load looked. If it was the same load, there is
- * nothing left to do; into a repository that is there by now it goes as into any other; a ref that was moved elsewhere
- * is for the caller to decide.
- */
-async function writeAfterRace(
-  stores: LoadStores,
-  before: Prepared,
-  { error, ...loading }: Loading & { readonly error: VarveError },
-): Promise<LoadedRepository> {
-  const { target } = before;
-  const load = await compareWithGraph(stores.graph, target, loading.options);
-  if (isNothing(load)) return report(load, await stores.submitter.nothingWritten(target.repo), []);
-  if (error.code !== 'REPOSITORY_EXISTS') throw error;
-  const blobs = await sealBlobs(load, loading.staging);
-  return report(load, await propose(stores, load, { ...loading, blobs, step: intoExisting }), blobs);
-}
-
-async function propose(
-  { submitter }: LoadStores,
-  load: RepositoryLoad,
-  { staging, context, blobs, step }: Loading & { readonly blobs: readonly NamedBlob[]; readonly step?: string },
-): Promise<Written> {
-  const draft = { ...draftOf(load, blobs), ...(step === undefined ? {} : { step }) };
-  const update = { ...draft, type: 'ref.update.v1' } as const;
-  const isOneRecord = splitDraft(update).before.length === 0;
-  staging.propose(blobs);
-  try {
-    // More than one record holds needs a repository to go into first.
-    if (draft.type !== 'repo.create.v1' || isOneRecord) return await submitter.submit(draft, context);
-    await submitter.submit({ ...draft, commits: [], blobs: [], updates: [], step: 'create' }, context);
-    return await submitter.submit(update, context);
-  } catch (error) {
-    if (isOneRecord && !isUndecided(error)) staging.withdraw(blobs);
-    throw error;
-  }
-}
-
-function report(load: RepositoryLoad, written: Written, blobs: readonly NamedBlob[]): LoadedRepository {
-  return {
-    repo: load.target.repo,
-    isNew: load.isNewRepository,
-    commitsNew: written.outcome.commits.length,
-    layersNew: blobs.filter(({ layer }) => layer !== null).length,
-    bytesStored: blobs.reduce((sum, { size }) => sum + size, 0),
-    written,
-  };
+/** A retry is answered as the first call was, also when the refs have moved on since. */
+async function prepare(
+  { graph, submitter }: LoadStores,
+  target: RepositoryTarget,
+  { moveTags, context }: Loading,
+): Promise<PreparedLoad> {
+  // The refs first, the outcome second: the other order could take an outcome's own effect for a lost race.
+  const comparison = compareWithGraph(graph, target, { moveTags });
+  await Promise.allSettled([comparison]);
+  const seen = await seenOutcome(submitter, target.repo, context);
+  return seen
+    ? { ...(await compareWithGraph(graph, target, { moveTags: true })), seen }
+    : { ...(await comparison), seen };
 }
 
 function reportImages({ target, commits, layers }: RepositoryLoad): LoadedImage[] {
