@@ -53,7 +53,10 @@ export class LayerScanner {
   finish(): LayerIndex {
     this.#scanner.finish();
     const entries = this.#rows.build();
-    const tree = buildLayerTree(entries, this.#xattrSets, null, this.#lints);
+    const treeLints = new LintList();
+    const tree = buildLayerTree(entries, this.#xattrSets, null, treeLints);
+    // A tree that depends on what is below is built again there, and its lints are told there.
+    if (tree !== null) this.#lints.addAll(treeLints);
     const { kept, total } = this.#lints;
     return {
       entries,

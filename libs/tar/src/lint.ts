@@ -47,4 +47,9 @@ export class LintList implements Lints {
     this.total++;
     if (this.kept.length < lintsKeptMax) this.kept.push({ rule, path: lossy(path), note });
   }
+
+  addAll({ kept, total }: Lints): void {
+    this.total += total;
+    this.kept.push(...kept.slice(0, lintsKeptMax - this.kept.length));
+  }
 }

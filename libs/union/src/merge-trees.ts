@@ -19,22 +19,13 @@ import { TreeLookup } from './tree-lookup.js';
 export function mergeLayer(lower: RootfsTree, { diffId, index }: { diffId: DiffId; index: LayerIndex }): RootfsTree {
   const lints = new LintList();
   const lookup = new TreeLookup(lower);
-  const upper = index.tree ?? treeOn(lookup, index, lints);
+  // With a tree below, a layer always has one.
+  const upper = index.tree ?? buildLayerTree(index.entries, new XattrSetBuilder(index.xattrSets), lookup, lints)!;
   const removals = new Removals(lower, lookup, upper, lints);
   const builder = new RootfsTreeBuilder(lower, index.entries, upper, diffId);
   new Merge(lower, index, upper, removals, builder, lints).run();
   const hasRootEntry = lower.hasRootEntry || upper.source[0] !== impliedDirectory;
   return builder.build(hasRootEntry, { kept: lints.kept, total: lints.total });
-}
-
-/** The tree of a layer that depends on what is below. */
-function treeOn(lookup: TreeLookup, { entries, xattrSets }: LayerIndex, lints: LintList): LayerTree {
-  // What the layer alone has of lints stands in its index already.
-  const own = new LintList();
-  const tree = buildLayerTree(entries, new XattrSetBuilder(xattrSets), lookup, own)!;
-  for (const lint of own.kept)
-    if (lint.rule === 'cross-layer-link') lints.add(lint.rule, Buffer.from(lint.path), lint.note);
-  return tree;
 }
 
 /** A directory in hand: its row in the merged tree, and what is left of its children on both sides. */
