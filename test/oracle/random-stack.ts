@@ -243,7 +243,7 @@ function hostileEntry(random: Random): Buffer[] {
     case 4: return entryBlocks({ name, typeFlag: '0', uid: -2 });
     case 5: return entryBlocks({ name: say(random.pick(['.wh.', 'a/.wh..', 'b/.wh...', '.wh.a/b'])), typeFlag: '0' });
     case 6: return entryBlocks({ name: say('./'), typeFlag: '0', body: say('x') });
-    case 7: return entryBlocks({ name: say(`${'x'.repeat(260)}`), typeFlag: '0' });
+    case 7: return entryBlocks({ name: say('x'.repeat(260)), typeFlag: '0' });
     case 8: return entryBlocks({ name, typeFlag: '1', link: say('nowhere/at/all') });
     case 9: return entryBlocks({ name, typeFlag: '1', link: say('../out') });
     case 10: return [...paxHeader('x', [['path', name]]), ...paxHeader('x', [['path', name]]), ...entryBlocks({ name, typeFlag: '0' })];
