@@ -92,9 +92,9 @@ async function replayTo(log: EventLog, target: ProjectionTarget, partition: numb
     for (let first = 0; first < batch.length; first += limit.applyRecordsMax) {
       const records = batch.slice(first, first + limit.applyRecordsMax).filter(({ offset }) => offset < end);
       if (records.length === 0) break;
+      // The live graph goes on between two batches, and not after the last one: it would always be ahead.
+      if (at !== from) await new Promise(setImmediate);
       at = await projectNext(log, target, partition, at, records);
-      // The live graph is projected between two batches of the replay.
-      await new Promise(setImmediate);
     }
     if (at.offset >= end - 1) return at;
   }
