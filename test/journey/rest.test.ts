@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -13,7 +14,7 @@ import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { randomBytesOf } from '../fixture/bytes-random.js';
 import { layer } from '../fixture/layer-builder.js';
 import { appImage, appLayer, baseLayer, webImage } from './harness/archives.js';
-import { type Server, startServer } from './harness/server.js';
+import { cleanEnvironment, projectRoot, type Server, startServer } from './harness/server.js';
 
 let server: Server;
 beforeAll(async () => (server = await startServer()));
@@ -219,10 +220,10 @@ describe('a ref', () => {
   it('is created only if it is not there, when asked so, also by a retry', async () => {
     const repo = await create();
     const tag = pathOf(repo, 'refs', 'tags/v1');
-    const once = { 'if-none-match': '*', 'idempotency-key': `tag-${repo}` };
-    const made = await read(schema.movedRef, send('PUT', tag, { to: 'main', operation: 'tag' }, once), 201);
+    const onlyNew = { 'if-none-match': '*', 'idempotency-key': `tag-${repo}` };
+    const made = await read(schema.movedRef, send('PUT', tag, { to: 'main', operation: 'tag' }, onlyNew), 201);
     expect(made).toMatchObject({ type: 'tag', from: null, commit: genesis.id, changed: true });
-    expect(await read(schema.movedRef, send('PUT', tag, { to: 'main', operation: 'tag' }, once), 201)).toEqual({
+    expect(await read(schema.movedRef, send('PUT', tag, { to: 'main', operation: 'tag' }, onlyNew), 201)).toEqual({
       ...made,
       replayed: true,
     });
@@ -555,6 +556,43 @@ describe('the graph', () => {
     const rebuilt = await read(schema.rebuilt, ask('/api/v1/rebuild', { method: 'POST' }));
     expect(rebuilt).toMatchObject({ sameAsBefore: true, stateDigest: before.partitions[0]?.stateDigest });
     expect(await read(schema.state, ask('/api/v1/state'))).toEqual(before);
+  });
+});
+
+describe('a server whose log has lost records', () => {
+  it('says that it is not ready, reads what the graph has, and refuses writes', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'varve-halted-'));
+    const whole = await startServer({ data });
+    await fetch(`${whole.url}/api/v1/repos`, {
+      method: 'POST',
+      body: '{"repo":"kept"}',
+      headers: { 'content-type': 'application/json' },
+    });
+    await whole.stop();
+    for (const end of ['', '-wal', '-shm']) await rm(join(data, `log.db${end}`), { force: true });
+
+    const env = cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', VARVE_DATA: data });
+    const child = spawn(process.execPath, [join(projectRoot, 'dist/apps/standalone/src/main.js')], { env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const listening = /http:\/\/127\.0\.0\.1:\d+/;
+    await until(() => Promise.resolve(listening.test(output)));
+    const url = listening.exec(output)?.[0] as string;
+
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: 'failed', reason: expect.stringContaining('not whole') as string },
+    ]);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    expect(await (await fetch(`${url}/api/v1/repos`)).json()).toMatchObject({ repositories: [{ repo: 'kept' }] });
+    const refused = await fetch(`${url}/api/v1/repos`, { method: 'POST', body: '{"repo":"new"}', headers: { 'content-type': 'application/json' } }); // prettier-ignore
+    expect(await refused.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    expect(output).toContain('"code":"LOG_TRUNCATED"');
+    child.kill('SIGTERM');
+    expect((await once(child, 'close'))[0]).toBe(0);
+    await rm(data, { recursive: true });
   });
 });
 

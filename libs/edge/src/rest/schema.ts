@@ -5,7 +5,8 @@ import { z } from 'zod';
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const instant = z.string().describe('RFC 3339, in UTC');
-const bytes = z.int().min(0);
+const count = z.int().min(0);
+const bytes = count;
 const position = z.string().describe('<log>.<partition>.<offset>: a place in the event log');
 const refName = z.string().describe('refs/heads/… or refs/tags/…');
 
@@ -16,7 +17,7 @@ const descriptor = z.object({ mediaType: z.string(), digest, size: bytes });
 export const problem = z.object({
   type: z.string(),
   title: z.string(),
-  status: z.int(),
+  status: count,
   code: z.string().describe('A stable word; the only part for programs to decide by'),
   detail: z.string(),
   fields: z.record(z.string(), z.unknown()).describe('What was expected and what was found'),
@@ -34,8 +35,8 @@ export const about = z.object({
 export const repository = z.object({
   repo: z.string(),
   defaultBranch: refName,
-  commits: z.int(),
-  moves: z.int(),
+  commits: count,
+  moves: count,
   createdAt: instant,
 });
 export const repositories = z.object({ repositories: z.array(repository) });
@@ -58,7 +59,7 @@ export const ref = z.object({
   name: z.string().describe('Without refs/heads/ or refs/tags/'),
   type: z.enum(['branch', 'tag']),
   commit: hex64,
-  version: z.int().describe('Grows with every move and survives deletion'),
+  version: count.describe('Grows with every move and survives deletion'),
 });
 export const refs = z.object({ refs: z.array(ref) });
 
@@ -84,7 +85,7 @@ export const movedRef = z.object({
 
 export const reflogMove = z.object({
   ref: refName,
-  version: z.int(),
+  version: count,
   from: hex64.nullable(),
   to: hex64.nullable(),
   operation: z.string(),
@@ -96,7 +97,7 @@ export const reflogMove = z.object({
 });
 export const reflog = z.object({
   moves: z.array(reflogMove),
-  before: z.int().nullable().describe('Ask for the next page with it; null: this was the last'),
+  before: count.nullable().describe('Ask for the next page with it; null: this was the last'),
 });
 
 export const loggedCommit = z.object({
@@ -113,9 +114,9 @@ export const loggedCommit = z.object({
   refs: z.array(refName).describe('That point at it now'),
   ownBytes: bytes.describe('Uncompressed tar bytes of its layers'),
   virtualBytes: bytes.describe('The same, of its whole stack'),
-  stackLayers: z.int().describe('Layers of its whole stack'),
+  stackLayers: count.describe('Layers of its whole stack'),
   chainId: digest,
-  depth: z.int().describe('First-parent ancestors'),
+  depth: count.describe('First-parent ancestors'),
   position,
 });
 export const log = z.object({
@@ -163,7 +164,7 @@ export const newCommitQuery = z.strictObject({
 export const createdCommit = z.object({
   commit: hex64,
   ref: refName,
-  version: z.int(),
+  version: count,
   layer: z
     .object({ diffId: digest, digest, sizeBytes: bytes, tarBytes: bytes, mediaType: z.string() })
     .nullable()
@@ -178,10 +179,10 @@ export const loaded = z.object({
       title: z.string().describe('As the archive calls it'),
       refs: z.array(refName),
       commit: hex64.describe('What the refs point at'),
-      commits: z.int(),
-      commitsNew: z.int(),
-      layers: z.int(),
-      layersNew: z.int(),
+      commits: count,
+      commitsNew: count,
+      layers: count,
+      layersNew: count,
       virtualBytes: bytes,
     }),
   ),
@@ -189,8 +190,8 @@ export const loaded = z.object({
     z.object({
       repo: z.string(),
       isNew: z.boolean(),
-      commitsNew: z.int(),
-      layersNew: z.int(),
+      commitsNew: count,
+      layersNew: count,
       bytesStored: bytes.describe('Of the new blobs, as they came'),
       ...written,
     }),
@@ -206,19 +207,19 @@ export const transaction = z.object({
   time: instant,
   outcome: z.enum(['accepted', 'rejected']),
   commits: z.array(hex64),
-  moves: z.array(z.object({ ref: refName, commit: hex64.nullable(), version: z.int() })),
+  moves: z.array(z.object({ ref: refName, commit: hex64.nullable(), version: count })),
   error: z.object({ code: z.string(), detail: z.string(), fields: z.record(z.string(), z.unknown()) }).nullable(),
 });
 
 export const state = z.object({
   log: z.string(),
   partitions: z.array(z.object({ position: position.nullable(), stateDigest: hex64, time: instant })),
-  repositories: z.int(),
-  commits: z.int(),
-  moves: z.int(),
+  repositories: count,
+  commits: count,
+  moves: count,
 });
 export const rebuilt = z.object({
-  records: z.int(),
+  records: count,
   stateDigest: hex64,
   sameAsBefore: z.boolean(),
   position: position.nullable(),
