@@ -4,7 +4,7 @@ import { layer } from '../fixture/layer-builder.js';
 import { tarBytes, type BuiltEntry } from '../fixture/tar-bytes.js';
 import { appImage, baseLayer, v1Layers, v1Tip, type Workspace, workspace } from './harness/archives.js';
 import { type Server, startServer } from './harness/server.js';
-import { storedIn } from './harness/stored.js';
+import { type Stored, storedIn } from './harness/stored.js';
 import { type Ran, type Varve, varveAt } from './harness/varve.js';
 
 let server: Server;
@@ -23,22 +23,32 @@ afterAll(async () => {
   await work?.remove();
 });
 
+interface Refusal {
+  readonly exit: number;
+  /** One code, or several with `|` where more than one is right. */
+  readonly code: string;
+  readonly says: RegExp;
+}
+
 /** A refusal: its exit code, its stable code, a message that names the thing, no stack; and nothing is stored of it. */
-async function expectRefusal(
-  run: () => Promise<Ran>,
-  expected: { exit: number; code: string; says: RegExp },
-): Promise<void> {
-  const [before, storedBefore] = [await varve.json('status'), await storedIn(server.data)];
+async function expectRefusal(run: () => Promise<Ran>, { exit, code, says }: Refusal): Promise<void> {
+  const before = await everything();
   const ran = await run();
   expect({ exit: ran.code, stdout: ran.stdout, stderr: ran.stderr }).toEqual({
-    exit: expected.exit,
+    exit,
     stdout: '',
-    stderr: expect.stringContaining(`(${expected.code})`) as string,
+    stderr: expect.stringMatching(new RegExp(`\\((?:${code})\\)`)) as string,
   });
-  expect(ran.stderr).toMatch(expected.says);
+  expect(ran.stderr).toMatch(says);
   expect(ran.stderr).not.toMatch(/^ +at /m);
-  expect(await varve.json('status')).toEqual(before);
-  expect(await storedIn(server.data)).toEqual({ ...storedBefore, staging: [] });
+  expect(before.stored.staging).toEqual([]);
+  expect(await everything()).toEqual(before);
+}
+
+/** The position and digest of the state, and every stored file. */
+async function everything(): Promise<{ state: unknown; stored: Stored }> {
+  const answer = await fetch(`${server.url}/api/v1/state`);
+  return { state: await answer.json(), stored: await storedIn(server.data) };
 }
 
 const docker = dockerArchive([appImage]);
@@ -54,6 +64,13 @@ function replaced(items: readonly BuiltEntry[], match: RegExp, body: (was: Buffe
   });
   if (count === 0) throw new Error(`no entry is like ${match}`);
   return archiveOf(changed);
+}
+
+/** The archive with one space more in the config, which is no damage but to its digest. */
+function respaced(items: readonly BuiltEntry[]): Buffer {
+  const isConfig = (item: BuiltEntry): boolean => item.body?.toString().startsWith('{"architecture"') === true;
+  if (!items.some(isConfig)) throw new Error('no entry is a config');
+  return archiveOf(items.map((item) => (isConfig(item) ? { ...item, body: `${item.body?.toString()} ` } : item)));
 }
 
 function without(items: readonly BuiltEntry[], match: RegExp): Buffer {
@@ -105,12 +122,7 @@ describe('archives', () => {
       'DIGEST_MISMATCH',
       /sha256:/,
     ],
-    [
-      'an OCI blob that is not its digest',
-      replaced(oci, /blobs\/sha256\//, (was) => changedByte(was, was.length - 1)),
-      'DIGEST_MISMATCH',
-      /sha256:|[0-9a-f]{12}/,
-    ],
+    ['an OCI blob that is not its digest', respaced(oci), 'DIGEST_MISMATCH', /sha256:|[0-9a-f]{12}/],
     ['an OCI layout without its index', without(oci, /^index\.json$/), 'ARCHIVE_INVALID', /index\.json/],
     [
       'a name that leaves the archive',
@@ -165,14 +177,18 @@ describe('layers', () => {
   it.each<[string, Buffer, RegExp]>([
     ['a tar that is cut short', good.subarray(0, 2000), /byte \d+|end|short/],
     ['a gzip that is cut short', gzipSync(good).subarray(0, 60), /gzip|end|short/i],
-    ['a gzip with a damaged byte', changedByte(gzipSync(good), 40), /gzip|inflate|incorrect|damaged|crc|check/i],
+    [
+      'a gzip with a damaged byte',
+      changedByte(gzipSync(good), 40),
+      /^varve: standard input: the compressed stream is broken/,
+    ],
     ['a zstd that is cut short', zstdCompressSync(good).subarray(0, 40), /zstd|end|short/i],
     [
       'bytes after the end of a gzip',
       Buffer.concat([gzipSync(good), Buffer.from('garbage')]),
-      /after|trailing|garbage/i,
+      /^varve: standard input: the compressed stream is broken/,
     ],
-    ['a damaged header', changedByte(good, 10), /checksum/],
+    ['a damaged header', changedByte(good, 10), /^varve: standard input: tar entry 0 at byte 0: its header sums up to/],
     ['a name that climbs out', tarBytes([{ name: '../evil', body: 'x' }]), /\.\.\/evil/],
     ['a hardlink that climbs out', tarBytes([{ name: 'l', type: 'hardlink', link: '../../etc/shadow' }]), /shadow/],
     ['a hardlink to nothing', tarBytes([{ name: 'l', type: 'hardlink', link: 'nothing' }]), /nothing/],
@@ -187,7 +203,6 @@ describe('layers', () => {
       /d\/f|"d"/,
     ],
     ['a symlink to nowhere at all', tarBytes([{ name: 'l', type: 'symlink', link: '' }]), /"l"|symlink/],
-    ['an archive instead of a layer, cut', archiveOf(docker).subarray(0, 1500), /./],
   ])('refuses %s', async (_what, bytes, says) => {
     await expectRefusal(() => varve.with({ input: bytes }, 'commit', '-', '-m', 'never'), {
       exit: 1,
@@ -209,7 +224,7 @@ describe('layers', () => {
 describe('names and revisions', () => {
   const missing = 'f00dfacef00dface';
   it.each<[string, () => string[], number, string, RegExp]>([
-    ['an unknown branch', () => ['log', 'mian'], 3, 'REF_UNKNOWN', /"mian"[\s\S]*did you mean.*main/],
+    ['an unknown branch', () => ['log', 'maim'], 3, 'REF_UNKNOWN', /"maim"[\s\S]*did you mean.*main/],
     ['an unknown id', () => ['show', missing], 3, 'COMMIT_UNKNOWN|REF_UNKNOWN', new RegExp(missing)],
     ['an id of three digits', () => ['show', tip.slice(0, 3)], 3, 'REF_UNKNOWN', /./],
     ['more generations than there are', () => ['show', 'main~99'], 3, 'COMMIT_UNKNOWN', /main~99/],
@@ -244,18 +259,13 @@ describe('names and revisions', () => {
     ],
     [
       'a message that is too long',
-      () => ['commit', '--empty', '-m', 'x'.repeat(20_000)],
+      () => ['commit', '--empty', '-m', 'x'.repeat(70_000)],
       1,
       'LIMIT_EXCEEDED|COMMIT_INVALID',
       /bytes/,
     ],
-  ])('refuses %s', async (_what, args, exit, codes, says) => {
-    const ran = await varve(...args(), '--json');
-    const { code } = (JSON.parse(ran.stderr) as { error: { code: string } }).error;
-    expect(codes.split('|')).toContain(code);
-    // The time is the one refusal whose exit code follows from which of the two codes it is.
-    const expectedExit = code === 'COMMIT_INVALID' ? 1 : exit;
-    await expectRefusal(() => varve(...args()), { exit: expectedExit, code, says });
+  ])('refuses %s', async (_what, args, exit, code, says) => {
+    await expectRefusal(() => varve(...args()), { exit, code, says });
   });
 
   it('refuses a short id that means several commits, and lists them', async () => {

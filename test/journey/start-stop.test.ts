@@ -8,8 +8,8 @@ import { layer } from '../fixture/layer-builder.js';
 import { mountSmallDisk } from '../fixture/bytes-small-disk.js';
 import { randomBytesOf } from '../fixture/bytes-random.js';
 import { type Workspace, workspace } from './harness/archives.js';
-import { cleanEnvironment, projectRoot, startAndFail, startServer } from './harness/server.js';
-import { storedIn } from './harness/stored.js';
+import { cleanEnvironment, startAndFail, startServer } from './harness/server.js';
+import { type Stored, storedIn } from './harness/stored.js';
 import { finished, varveAt, varveCommand } from './harness/varve.js';
 import { spawn } from 'node:child_process';
 
@@ -120,68 +120,67 @@ it('refuses a data folder that cannot be made', async () => {
 });
 
 describe('a disk that fills up', () => {
-  const layerBytes = layer({ big: randomBytesOf(7, 6 << 20) }).tar;
+  const layerBytes = layer({ big: randomBytesOf(7, 12 << 20) }).tar;
 
-  async function expectRecovery(
-    data: string,
-    options: { wrapper?: string; makeRoom: () => Promise<void> | void },
-  ): Promise<void> {
-    const { wrapper } = options;
-    let server = await startServer({ data, ...(wrapper === undefined ? {} : { wrapper }) });
-    let varve = varveAt(server.url);
-    await varve('init', 'app');
-    await varve.with({ input: layer({ small: 'x' }).tar }, 'commit', '-', '-m', 'fits');
-    const before = { status: await varve.json('status'), stored: await storedIn(data) };
+  interface Disk {
+    readonly data: string;
+    readonly wrapper?: string;
+    makeRoom(): void;
+  }
 
-    const refused = await varve.with({ input: layerBytes }, 'commit', '-', '-m', 'does not fit');
-    expect({ code: refused.code, stderr: refused.stderr }).toEqual({
-      code: 5,
-      stderr: expect.stringContaining('STORAGE_FULL') as string,
-    });
-    expect({ status: await varve.json('status'), stored: await storedIn(data) }).toEqual(before);
-    expect(before.stored.staging).toEqual([]);
-    const { bytes } = await varve('checkout', 'main', '-o', '-');
-    expect(bytes.length).toBeGreaterThan(512);
+  async function expectRecovery({ data, wrapper, makeRoom }: Disk): Promise<void> {
+    const full = await startServer({ data, ...(wrapper === undefined ? {} : { wrapper }) });
+    let before: { status: unknown; stored: Stored };
+    try {
+      const varve = varveAt(full.url);
+      await varve('init', 'app');
+      await varve.with({ input: layer({ small: 'x' }).tar }, 'commit', '-', '-m', 'fits');
+      before = { status: await varve.json('status'), stored: await storedIn(data) };
+      expect(before.stored.staging).toEqual([]);
 
-    await server.stop();
-    await options.makeRoom();
-    server = await startServer({ data });
-    varve = varveAt(server.url);
-    expect(await varve.json('status')).toEqual(before.status);
-    expect((await varve.with({ input: layerBytes }, 'commit', '-', '-m', 'fits now')).code).toBe(0);
-    await server.stop();
+      const refused = await varve.with({ input: layerBytes }, 'commit', '-', '-m', 'does not fit');
+      expect({ code: refused.code, stderr: refused.stderr }).toEqual({
+        code: 5,
+        stderr: expect.stringMatching(/^varve: .*\(STORAGE_FULL\)\n.*\n$/) as string,
+      });
+      expect({ status: await varve.json('status'), stored: await storedIn(data) }).toEqual(before);
+      expect((await varve('checkout', 'main', '-o', '-')).bytes.length).toBeGreaterThan(512);
+    } finally {
+      await full.stop();
+    }
+
+    makeRoom();
+    const roomy = await startServer({ data });
+    try {
+      expect(await varveAt(roomy.url).json('status')).toEqual(before.status);
+      expect((await varveAt(roomy.url).with({ input: layerBytes }, 'commit', '-', '-m', 'fits now')).code).toBe(0);
+    } finally {
+      await roomy.stop();
+    }
   }
 
   it('refuses what does not fit with STORAGE_FULL and 5, keeps what is there, and goes on when there is room', async () => {
     const disk = mountSmallDisk(8 << 20);
-    if (disk) {
-      try {
-        await expectRecovery(disk.folder, {
-          makeRoom: () => {
-            execFileSync('mount', ['-o', `remount,size=${64 << 20}`, disk.folder]);
-          },
-        });
-      } finally {
-        disk.remove();
-      }
-      return;
+    // Where nothing may be mounted, the limit on the size of files of the next test stands alone for the full disk.
+    if (!disk) return expectRecovery(limited('no-mount', 8000));
+    try {
+      const makeRoom = (): void => void execFileSync('mount', ['-o', `remount,size=${64 << 20}`, disk.folder]);
+      await expectRecovery({ data: disk.folder, makeRoom });
+    } finally {
+      disk.remove();
     }
-    // Where nothing may be mounted, a limit on the size of files stands for the full disk; its unit is 512 bytes or 1 KiB.
-    await expectRecovery(join(work.path, 'limited'), {
-      wrapper: 'trap \'\' XFSZ; ulimit -f 8000; exec "$@"',
-      makeRoom: () => undefined,
-    });
+    return undefined;
   });
 
-  it('refuses a larger file than the limit of the process allows, in the same way', async () => {
-    // SIGXFSZ would end a process that does not ignore it; Node ignores none, so the shell does.
-    await expectRecovery(join(work.path, 'ulimit'), {
-      wrapper: 'trap \'\' XFSZ; ulimit -f 4000; exec "$@"',
-      makeRoom: () => undefined,
-    });
-  });
-});
+  it('refuses a larger file than the limit of the process allows, in the same way', () =>
+    expectRecovery(limited('ulimit', 4000)));
 
-it('the project root is where package.json is', () => {
-  expect(execFileSync('ls', [projectRoot]).toString()).toContain('package.json');
+  /** A limit in blocks of 512 bytes; the signal that comes with it is ignored by the shell, and so by its children. */
+  function limited(name: string, blocks: number): Disk {
+    return {
+      data: join(work.path, name),
+      wrapper: `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`,
+      makeRoom: () => undefined,
+    };
+  }
 });

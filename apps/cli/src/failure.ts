@@ -56,7 +56,12 @@ function listOf(value: unknown): string[] {
 
 /** The next command to try. What a message already says itself has none. */
 const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined>> = {
-  REQUEST_INVALID: ({ detail }) => (detail['usage'] === true ? 'varve --help, or varve COMMAND --help' : undefined),
+  REQUEST_INVALID: ({ detail }) => {
+    if (detail['usage'] === true) return 'varve --help, or varve COMMAND --help';
+    return Array.isArray(detail['images']) && detail['ref'] === undefined
+      ? 'the same command with --repo NAME'
+      : undefined;
+  },
   REPOSITORY_UNKNOWN: () => 'varve repos',
   REPOSITORY_EXISTS: () => 'varve repos',
   REF_UNKNOWN: () => 'varve refs',

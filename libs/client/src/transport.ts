@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   Agent,
   type ClientRequest,
@@ -130,17 +129,31 @@ async function sendBody(
   { answered, reject }: { answered: Promise<IncomingMessage>; reject: (error: unknown) => void },
 ): Promise<void> {
   const over = new AbortController();
-  const isAnswered = answered.then(endWith(request), () => undefined).finally(() => over.abort());
+  answered.then(endWith(request), () => undefined).finally(() => over.abort());
   try {
     for await (const chunk of body.open(over.signal)) {
       if (over.signal.aborted || request.destroyed) return;
-      if (!request.write(chunk)) await Promise.race([isAnswered, once(request, 'drain'), once(request, 'close')]);
+      if (!request.write(chunk)) await drained(request, over.signal);
     }
     if (!over.signal.aborted) request.end();
   } catch (error) {
     reject(error);
     request.destroy();
   }
+}
+
+/** Until the socket takes more, or nobody wants more. Leaves no listener behind: an upload waits thousands of times. */
+function drained(request: ClientRequest, over: AbortSignal): Promise<void> {
+  if (over.aborted || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      over.removeEventListener('abort', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+    over.addEventListener('abort', done);
+  });
 }
 
 /** Gives up the connection of an unfinished upload once its answer has been read: it cannot carry another request. */

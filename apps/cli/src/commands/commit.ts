@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { VarveError } from '#core/error';
 import { withHelp } from '../help.js';
+import { namedInput } from '../named-input.js';
 import { branchName, bareName, shortId } from '../ref-text.js';
 import type { Run } from '../in-session.js';
 import type { Session } from '../session.js';
@@ -50,15 +51,8 @@ export function commitCommand(run: Run): Command {
         if (layer) layer.progress = progress;
         try {
           const time = options.time ?? commitTime();
-          const made = await session.client.commitLayer(repo, branch, {
-            layer,
-            message,
-            author,
-            time,
-            labels,
-            expect,
-            idempotencyKey,
-          });
+          const commit = { layer, message, author, time, labels, expect, idempotencyKey };
+          const made = await namedInput(path ?? '', () => session.client.commitLayer(repo, branch, commit));
           progress?.stop();
           await session.output.answer(made, ({ commit, layer: stored }) => {
             const what = stored

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { LoadedImage, LoadReport } from '#client/answer';
 import type { RequestBody } from '#client/transport';
 import { withHelp } from '../help.js';
+import { namedInput } from '../named-input.js';
 import type { Progress } from '../progress.js';
 import { bareName, shortId } from '../ref-text.js';
 import type { Run } from '../in-session.js';
@@ -33,7 +34,7 @@ export function loadCommand(run: Run): Command {
         upload.watch(progress);
         try {
           const wish = { archive: upload.body, moveTags: moveTags === true, reason, idempotencyKey };
-          const report = await session.client.loadArchive(session.namedRepository, wish);
+          const report = await namedInput(path, () => session.client.loadArchive(session.namedRepository, wish));
           progress.stop();
           for (const warning of report.warnings) session.output.warn(warning);
           await session.output.answer(report, text);
