@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from './digest.js';
-import { type ErrorCode, VarveError } from './error.js';
+import { type ErrorCode, isVarveError, VarveError } from './error.js';
+import { limit } from './limit.js';
 
 /** A JSON document that is being read, for messages: its name, and the code of its faults. */
 interface Document {
@@ -23,12 +24,14 @@ export class JsonPlace {
     this.#document = document;
   }
 
-  /** @throws `code`, when the bytes are not JSON in UTF-8 */
+  /** @throws `code`, when the bytes are not JSON in UTF-8; LIMIT_EXCEEDED, when they are nested too deep */
   static parse(bytes: Uint8Array, name: string, code: ErrorCode): JsonPlace {
     try {
       const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      checkDepth(text, name);
       return new JsonPlace(JSON.parse(text), '', { name, code });
     } catch (cause) {
+      if (isVarveError(cause)) throw cause;
       throw new VarveError(code, `${name} is not JSON in UTF-8`, { document: name }, { cause });
     }
   }
@@ -113,6 +116,31 @@ export class JsonPlace {
     });
   }
 }
+
+/** `JSON.parse` takes any depth; `JSON.stringify`, and much else that walks a value, ends with its stack. */
+function checkDepth(text: string, name: string): void {
+  let depth = 0;
+  let inText = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (inText && char === backslash) at++;
+    else if (char === quote) inText = !inText;
+    else if (inText) continue;
+    else if (char === openBracket || char === openBrace) depth++;
+    else if (char === closeBracket || char === closeBrace) depth--;
+    if (depth > limit.documentDepthMax) {
+      const message = `${name} is nested more than ${limit.documentDepthMax} levels deep, at character ${at}`;
+      throw new VarveError('LIMIT_EXCEEDED', message, { document: name, limit: limit.documentDepthMax });
+    }
+  }
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

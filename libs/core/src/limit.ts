@@ -45,6 +45,7 @@ export const limit = {
 
   // Archives and documents.
   documentBytesMax: 4 << 20,
+  documentDepthMax: 512,
   archiveEntriesMax: 1_000_000,
   archiveDocumentsBytesMax: 64 << 20,
   archiveImagesMax: 1_000,
