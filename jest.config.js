@@ -12,7 +12,7 @@ const folder = (name) => ({ ...shared, displayName: name, roots: [`<rootDir>/tes
 export default {
   projects: [
     { ...shared, displayName: 'unit', roots: ['<rootDir>/apps', '<rootDir>/libs'], testRegex: ['\\.spec\\.ts$'] },
-    ...['architecture', 'contract', 'golden', 'journey', 'simulation'].map(folder),
+    ...['architecture', 'contract', 'fuzz', 'golden', 'journey', 'simulation'].map(folder),
   ],
   testTimeout: 60_000,
 };
