@@ -7,16 +7,18 @@ import type { BodyPiece } from './rootfs-layout.js';
 const readsAtOnce = 4;
 /** Layers that stay open; container builders write few large ones. */
 const openLayersMax = 32;
-/** Pieces of a layer that lie this near to each other are read in one go: that costs less than another read. */
-const gapBytesMax = 32 << 10;
+/** What lies this near to each other in a layer is read in one go: that costs less than another read. */
+const gapBytesMax = 128 << 10;
+/** From here on copying costs more than a read of its own. */
+const directBytesMin = 128 << 10;
 const runBytesMax = 1 << 20;
 
-/** Pieces of one layer that are read together, in the order of the layer. */
+/** Spans of one layer that are read together, in the order of the layer. */
 interface Run {
   readonly diffId: DiffId;
   readonly position: number;
   end: number;
-  readonly pieces: BodyPiece[];
+  readonly spans: BodyPiece[];
 }
 
 interface OpenLayer {
@@ -39,9 +41,12 @@ export class LayerReads {
     this.#openLayer = openLayer;
   }
 
-  /** Reads the pieces into a chunk. @throws CORRUPT when a layer ends before what it should have */
+  /**
+   * Reads the pieces, which stand in the order of the chunk, into it. May also write between them, so what belongs
+   * there is to be written afterwards. @throws CORRUPT when a layer ends before what it should have
+   */
   async into(chunk: Buffer, pieces: readonly BodyPiece[]): Promise<void> {
-    const runs = runsOf(pieces);
+    const runs = runsOf(spansOf(pieces));
     const next = runs.values();
     const worker = async (): Promise<void> => {
       for (const run of next) await this.#read(run, chunk);
@@ -63,8 +68,8 @@ export class LayerReads {
     layer.users++;
     try {
       const reader = await layer.reader;
-      const [only] = run.pieces;
-      if (run.pieces.length === 1) {
+      const [only] = run.spans;
+      if (run.spans.length === 1) {
         await readFully(reader, run.diffId, chunk.subarray(only!.at, only!.at + only!.length), only!.position);
       } else await this.#readTogether(reader, run, chunk);
     } finally {
@@ -77,7 +82,7 @@ export class LayerReads {
     const spare = this.#spare.pop() ?? Buffer.allocUnsafeSlow(runBytesMax);
     try {
       await readFully(reader, run.diffId, spare.subarray(0, run.end - run.position), run.position);
-      for (const { position, at, length } of run.pieces) {
+      for (const { position, at, length } of run.spans) {
         spare.copy(chunk, at, position - run.position, position - run.position + length);
       }
     } finally {
@@ -102,20 +107,44 @@ export class LayerReads {
   }
 }
 
-/** Sorts the pieces by layer and position, and joins those that lie near to each other. */
-function runsOf(pieces: readonly BodyPiece[]): Run[] {
-  const byLayer = Map.groupBy(pieces, ({ diffId }) => diffId);
+/**
+ * Joins pieces that follow each other in the chunk as they do in their layer. A layer written in path order has its
+ * headers where the canonical tar has them, so most of a chunk is one span that needs no copying.
+ */
+function spansOf(pieces: readonly BodyPiece[]): BodyPiece[] {
+  const spans: BodyPiece[] = [];
+  for (const piece of pieces) {
+    const last = spans.at(-1);
+    const isNext =
+      last !== undefined &&
+      last.diffId === piece.diffId &&
+      piece.position - last.position === piece.at - last.at &&
+      piece.at - last.at - last.length <= gapBytesMax;
+    if (isNext) spans[spans.length - 1] = { ...last, length: piece.at + piece.length - last.at };
+    else spans.push(piece);
+  }
+  return spans;
+}
+
+/** Sorts the spans by layer and position, and joins those that lie near to each other. */
+function runsOf(spans: readonly BodyPiece[]): Run[] {
+  const byLayer = Map.groupBy(spans, ({ diffId }) => diffId);
   return [...byLayer].flatMap(([diffId, ofLayer]) => {
     const runs: Run[] = [];
     let run: Run | undefined;
-    for (const piece of ofLayer.toSorted((a, b) => a.position - b.position)) {
-      const end = piece.position + piece.length;
-      const isNear = run !== undefined && piece.position - run.end <= gapBytesMax && end - run.position <= runBytesMax;
-      if (run === undefined || !isNear) runs.push((run = { diffId, position: piece.position, end, pieces: [piece] }));
+    for (const span of ofLayer.toSorted((a, b) => a.position - b.position)) {
+      const end = span.position + span.length;
+      const isNear =
+        run !== undefined &&
+        span.length < directBytesMin &&
+        end - run.position <= runBytesMax &&
+        span.position - run.end <= gapBytesMax;
+      if (run === undefined || !isNear) runs.push((run = { diffId, position: span.position, end, spans: [span] }));
       else {
-        run.pieces.push(piece);
+        run.spans.push(span);
         run.end = Math.max(run.end, end);
       }
+      if (span.length >= directBytesMin) run = undefined;
     }
     return runs;
   });

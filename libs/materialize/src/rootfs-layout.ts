@@ -17,8 +17,8 @@ export interface BodyPiece {
 }
 
 /**
- * Lays out any stretch of the canonical tar of a plan: writes its headers and zeros, and says which content goes where.
- * Cheapest from one stretch to the next. @see union/SPEC 4.3
+ * Lays out any stretch of the canonical tar of a plan: says which content goes where, and writes all the rest.
+ * @see union/SPEC 4.3
  */
 export class RootfsLayout {
   readonly #plan: RootfsPlan;
@@ -26,11 +26,6 @@ export class RootfsLayout {
   readonly #path: TreePath;
   readonly #firstPath: TreePath;
   readonly #header = newHeader();
-  /** The node that the last stretch ended in. */
-  #node = 0;
-  #chunk: Buffer = Buffer.alloc(0);
-  #from = 0;
-  #pieces: BodyPiece[] = [];
 
   constructor(plan: RootfsPlan) {
     this.#plan = plan;
@@ -39,79 +34,83 @@ export class RootfsLayout {
     this.#firstPath = new TreePath(plan.tree, plan.parent);
   }
 
-  /** Fills `chunk` as the bytes of the tar from `from` on, but for the content that it returns. */
-  fill(chunk: Buffer, from: number): BodyPiece[] {
-    this.#chunk = chunk;
-    this.#from = from;
-    this.#pieces = [];
+  /** The content in the bytes `[from, to)` of the tar, in the order of the tar. */
+  pieces(from: number, to: number): BodyPiece[] {
+    const found: BodyPiece[] = [];
+    const { tree } = this.#plan;
+    this.#eachBody(from, to, (node, stored, start, length) => {
+      const first = Math.max(start, from);
+      const end = Math.min(start + length, to);
+      if (first >= end) return;
+      const diffId = tree.layers[tree.layer[node]!]!;
+      const position = tree.dataBlock[node]! * blockBytes + stored + first - start;
+      found.push({ diffId, position, at: first - from, length: end - first });
+    });
+    return found;
+  }
+
+  /** Writes into `chunk` what the tar has from `from` on, but for the content: headers, and zeros everywhere else. */
+  writeAround(chunk: Buffer, from: number): void {
     const to = from + chunk.length;
-    const { nodeCount } = this.#tree;
-    let node =
-      this.#startOf(this.#node) <= from && from < this.#startOf(this.#node + 1) ? this.#node : this.#nodeAt(from);
-    for (; node < nodeCount && this.#startOf(node) < to; node++) {
-      this.#node = node;
-      this.#layNode(node);
+    const zeros = (start: number, end: number): void => {
+      if (start < to && end > from) chunk.fill(0, Math.max(0, start - from), Math.min(end, to) - from);
+    };
+    let zerosFrom = 0;
+    for (let node = this.#nodeAt(from); node < this.#tree.nodeCount && this.#startOf(node) < to; node++) {
+      const bodyAt = this.#bodyAt(node);
+      if (bodyAt > from) this.#writeHeader(node, bodyAt - this.#startOf(node), chunk, this.#startOf(node) - from);
+      zerosFrom = bodyAt;
+      this.#eachSegment(node, bodyAt, (_, __, start, length) => {
+        zeros(zerosFrom, start);
+        zerosFrom = start + length;
+      });
+      zeros(zerosFrom, this.#startOf(node + 1));
     }
-    this.#zeros(this.#startOf(nodeCount), this.#plan.length);
-    return this.#pieces;
+    zeros(this.#startOf(this.#tree.nodeCount), this.#plan.length);
   }
 
-  #layNode(node: number): void {
-    const first = firstNodeOf(this.#plan, node);
-    const size = first === -1 ? sizeOf(this.#tree, node) : 0;
-    const end = this.#startOf(node + 1);
-    const bodyAt = end - padded(size);
-    if (bodyAt > this.#from) this.#layHeader(node, first, bodyAt);
+  #eachBody(from: number, to: number, tell: TellSegment): void {
+    for (let node = this.#nodeAt(from); node < this.#tree.nodeCount && this.#startOf(node) < to; node++) {
+      this.#eachSegment(node, this.#bodyAt(node), tell);
+    }
+  }
+
+  /** The stored stretches of a node's content: one, or those of a sparse file. */
+  #eachSegment(node: number, bodyAt: number, tell: TellSegment): void {
+    const size = this.#contentBytes(node);
     if (size === 0) return;
-    if ((this.#tree.kind[node]! & sparseBit) === 0) this.#stored(node, 0, bodyAt, size);
-    else this.#sparse(node, bodyAt, size);
-    this.#zeros(bodyAt + size, end);
+    if ((this.#tree.kind[node]! & sparseBit) === 0) return tell(node, 0, bodyAt, size);
+    const { sparseNode, sparseEnd, segmentOffset, segmentLength } = this.#tree;
+    const row = rowOf(sparseNode, node);
+    let stored = 0;
+    for (let at = row === 0 ? 0 : sparseEnd[row - 1]!; at < sparseEnd[row]!; at++) {
+      tell(node, stored, bodyAt + segmentOffset[at]!, segmentLength[at]!);
+      stored += segmentLength[at]!;
+    }
   }
 
-  #layHeader(node: number, first: number, end: number): void {
+  /** Writes a header, or what of it lies in the chunk. */
+  #writeHeader(node: number, length: number, chunk: Buffer, at: number): void {
+    const first = firstNodeOf(this.#plan, node);
     this.#path.go(node);
     if (first !== -1) this.#firstPath.go(first);
     fillHeader(this.#header, this.#tree, node, this.#path, first === -1 ? null : this.#firstPath);
-    const at = this.#startOf(node) - this.#from;
-    const length = end - this.#startOf(node);
-    if (at >= 0 && at + length <= this.#chunk.length) {
-      writeHeader(this.#header, this.#chunk, at);
+    if (at >= 0 && at + length <= chunk.length) {
+      writeHeader(this.#header, chunk, at);
       return;
     }
     const whole = Buffer.allocUnsafe(length);
     writeHeader(this.#header, whole, 0);
-    whole.copy(this.#chunk, Math.max(0, at), Math.max(0, -at), Math.min(length, this.#chunk.length - at));
+    whole.copy(chunk, Math.max(0, at), Math.max(0, -at), Math.min(length, chunk.length - at));
   }
 
-  #sparse(node: number, bodyAt: number, size: number): void {
-    const { sparseNode, sparseEnd, segmentOffset, segmentLength } = this.#tree;
-    const row = rowOf(sparseNode, node);
-    let position = 0;
-    let stored = 0;
-    for (let at = row === 0 ? 0 : sparseEnd[row - 1]!; at < sparseEnd[row]!; at++) {
-      const offset = segmentOffset[at]!;
-      this.#zeros(bodyAt + position, bodyAt + offset);
-      this.#stored(node, stored, bodyAt + offset, segmentLength[at]!);
-      stored += segmentLength[at]!;
-      position = offset + segmentLength[at]!;
-    }
-    this.#zeros(bodyAt + position, bodyAt + size);
+  /** A link has the size of its inode, and no content. */
+  #contentBytes(node: number): number {
+    return firstNodeOf(this.#plan, node) === -1 ? sizeOf(this.#tree, node) : 0;
   }
 
-  /** The stretch `[start, start + length)` of the tar is content, stored from `stored` on. */
-  #stored(node: number, stored: number, start: number, length: number): void {
-    const from = Math.max(start, this.#from);
-    const to = Math.min(start + length, this.#from + this.#chunk.length);
-    if (from >= to) return;
-    const diffId = this.#tree.layers[this.#tree.layer[node]!]!;
-    const position = this.#tree.dataBlock[node]! * blockBytes + stored + from - start;
-    this.#pieces.push({ diffId, position, at: from - this.#from, length: to - from });
-  }
-
-  #zeros(start: number, end: number): void {
-    const from = Math.max(start, this.#from);
-    const to = Math.min(end, this.#from + this.#chunk.length);
-    if (from < to) this.#chunk.fill(0, from - this.#from, to - this.#from);
+  #bodyAt(node: number): number {
+    return this.#startOf(node + 1) - padded(this.#contentBytes(node));
   }
 
   #startOf(node: number): number {
@@ -131,3 +130,6 @@ export class RootfsLayout {
     return low;
   }
 }
+
+/** `length` bytes at `start` of the tar are the content of a node as it is stored, from its byte `stored` on. */
+type TellSegment = (node: number, stored: number, start: number, length: number) => void;

@@ -77,6 +77,17 @@ describe('writeRootfs', () => {
     expect(layers.reads).toBeLessThan(500);
   });
 
+  it('reads together no more than it has room for', async () => {
+    // What the first chunk needs lies in the layer between large files that come later: 120 kB apart, the last at 1 MB.
+    const small = Array.from({ length: 9 }, (_, i): RawEntry => ({
+      name: `a${i}`,
+      body: body(i, i < 8 ? 1000 : 100_000),
+    }));
+    const large = small.map((_, i): RawEntry => ({ name: `z${i}`, body: body(i + 9, 120_000) }));
+    const layers = new Layers(small.flatMap((entry, i) => [entry, large[i]!]));
+    expect(Buffer.concat(await chunksOf(layers)).equals(rawTar([...small, ...large]))).toBe(true);
+  });
+
   it('keeps few of many layers open', async () => {
     const layers = new Layers(...Array.from({ length: 100 }, (_, i) => [{ name: `f${i}`, body: body(i, 200_000) }]));
     expect(Buffer.concat(await chunksOf(layers)).length).toBe(layers.plan.length);

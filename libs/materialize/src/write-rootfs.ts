@@ -32,7 +32,9 @@ export async function* writeRootfs(
   const layout = new RootfsLayout(plan);
   const fill = async (from: number, bytes: number): Promise<Buffer> => {
     const chunk = Buffer.allocUnsafeSlow(Math.min(bytes, range.to - from));
-    await reads.into(chunk, layout.fill(chunk, from));
+    await reads.into(chunk, layout.pieces(from, from + chunk.length));
+    // After the content: reading neighbours together may have written between them.
+    layout.writeAround(chunk, from);
     return chunk;
   };
   let underway = fill(range.from, firstChunkBytes);

@@ -1,17 +1,7 @@
 import { orZero } from './columns.js';
-import type { EntryType } from './tar-entry.js';
 
 /** Types of entries as numbers, in the low bits of `kind`. */
 export const typeNumber = { file: 0, directory: 1, symlink: 2, hardlink: 3, char: 4, block: 5, fifo: 6 } as const;
-export const typeNames = [
-  'file',
-  'directory',
-  'symlink',
-  'hardlink',
-  'char',
-  'block',
-  'fifo',
-] as const satisfies EntryType[];
 
 /** What an entry is for, by its name. `node`: itself; `aufs`: AUFS's private area, where only links may point. */
 export const role = { node: 0x00, root: 0x10, aufs: 0x20, whiteout: 0x30, opaque: 0x40 } as const;

@@ -56,11 +56,6 @@ export function firstWritten(tree: RootfsTree): number {
   return tree.hasRootEntry ? 0 : 1;
 }
 
-/** Memory of the plan beside its tree, in bytes. */
-export function planBytes({ startBlock, parent, linkedNode, firstNode }: RootfsPlan): number {
-  return startBlock.byteLength + parent.byteLength + linkedNode.byteLength + firstNode.byteLength;
-}
-
 function makePlan(tree: RootfsTree): RootfsPlan {
   const { nodeCount } = tree;
   const startBlock = new Uint32Array(nodeCount + 1);
