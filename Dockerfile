@@ -1,4 +1,4 @@
-# The server in one process. Not tried with the published base image: see SHORTCOMINGS.md.
+# The server in one process. Tried on a stand-in for the published base image only: see SHORTCOMINGS.md.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
