@@ -105,7 +105,7 @@ type Told = { readonly tar: string } | { readonly reject: string };
 /** One process for all of them: starting one costs more than its answers. */
 function askModel(stacks: readonly (readonly Buffer[])[]): Told[] {
   const input = JSON.stringify(stacks.map((stack) => stack.map((tar) => tar.toString('base64'))));
-  const model = spawnSync('python3', [join(import.meta.dirname, 'answer.py')], { input, maxBuffer: 1 << 30 });
+  const model = spawnSync('python3', ['-B', join(import.meta.dirname, 'answer.py')], { input, maxBuffer: 1 << 30 });
   if (model.status !== 0) throw new Error(`the model failed: ${model.stderr.toString()}`);
   return JSON.parse(model.stdout.toString()) as Told[];
 }
