@@ -1,6 +1,6 @@
 import { type Commit, type CommitId, decodeCommit, encodeCommit, type EncodedCommit, newCommit } from '#core/commit';
 import type { DiffId } from '#core/digest';
-import { isVarveError, VarveError, type ErrorCode } from '#core/error';
+import { VarveError } from '#core/error';
 import type { NamedBlob } from '#core/event';
 import type { CommitRow } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
@@ -14,6 +14,7 @@ import type { TreeStore } from '#union/tree-store';
 import { readRef } from './read-ref.js';
 import { staleRef } from './refusal.js';
 import type { Submitter } from './submitter.js';
+import { isUndecided } from './undecided.js';
 import type { WriteContext, Written } from './write.js';
 
 export interface CommitLayerStores {
@@ -150,15 +151,6 @@ async function isBound(graph: GraphReader, repo: RepositoryName, diffId: DiffId)
   return false;
 }
 
-/** After these the record may stand all the same, and may name the blob. */
-const undecided: ReadonlySet<ErrorCode> = new Set([
-  'OUTCOME_UNKNOWN',
-  'CANCELLED',
-  'UNAVAILABLE',
-  'INTERNAL',
-  'CORRUPT',
-]);
-
 /** Takes a sealed blob away again when it is certain that no record ever names it. */
 async function keepOnlyIfNamed(
   { graph, blobs }: CommitLayerStores,
@@ -173,7 +165,7 @@ async function keepOnlyIfNamed(
     if (!(await isNamed(graph, repo, blob))) await removeUnnamed(blobs, blob);
     return written;
   } catch (error) {
-    if (isVarveError(error) && !undecided.has(error.code)) await removeUnnamed(blobs, blob);
+    if (!isUndecided(error)) await removeUnnamed(blobs, blob);
     throw error;
   }
 }

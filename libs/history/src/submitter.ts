@@ -148,7 +148,7 @@ export class Submitter {
         const end = await this.#send(partition, bytes, mayStand);
         const awaited = await listening.until(end, until);
         if (awaited.type === 'decided') return awaited.row;
-        if (awaited.type === 'ended') throw unknownOutcome(event, signal);
+        if (awaited.type === 'ended' || until.aborted) throw unknownOutcome(event, signal);
         // Every copy, sent or still on its way, is refused from here on without an outcome.
         if (awaited.gcEpoch - 1 > event.gcEpoch) throw staleEpoch(event, awaited.gcEpoch);
       }
