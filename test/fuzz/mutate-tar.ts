@@ -42,7 +42,7 @@ const damages: Readonly<Record<keyof typeof weights, Damage>> = {
     }),
   setTypeFlag: (random, bytes) =>
     inHeader(random, bytes, (header) => {
-      header[156] = random.pick([...'0123456789xgLKSVDMNA\0'].map((flag) => flag.charCodeAt(0)));
+      header[156] = random.pick(Array.from(Buffer.from('0123456789xgLKSVDMNA\0')));
     }),
   setSparse: (random, bytes) =>
     inHeader(random, bytes, (header) => {

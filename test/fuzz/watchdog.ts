@@ -11,6 +11,7 @@ export class Watchdog {
   readonly #worker = new Worker(guard, { eval: true, workerData: { caseMaxMs, rssMaxBytes } });
 
   watch(name: string): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
     this.#worker.postMessage(name);
   }
 

@@ -1,4 +1,5 @@
 import { assert } from '#core/error';
+import { limit } from '#core/limit';
 import { orZero } from './columns.js';
 import { emitLayerTree } from './emit-layer-tree.js';
 import { type LayerEntries, linkOf, PathCursor, role, roleOf, typeNumber, typeOf } from './layer-entries.js';
@@ -6,7 +7,7 @@ import type { LayerTree } from './layer-tree.js';
 import type { LintList } from './lint.js';
 import { compareNames } from './path-name.js';
 import { bindPending, type PendingLink } from './pending-links.js';
-import { refusal, type TarPlace } from './refusal.js';
+import { overLimit, refusal, type TarPlace } from './refusal.js';
 import { TreeNodes } from './tree-nodes.js';
 import { PathListBuilder } from './path-list.js';
 import { absent, DirectoryWalk, StepBudget, type WalkedTree } from './tree-walk.js';
@@ -261,6 +262,11 @@ class LayerTreeBuilder implements WalkedTree {
     const both = new Map([...this.#xattrSets.valuesOf(nodes.extra[node]!), ...this.#xattrSets.valuesOf(added)]);
     checkXattrs(both, this.#placeOf(entry), this.#path.view);
     nodes.extra[node] = this.#xattrSets.intern(both);
+    // Each link makes a set of its own, as large as all links before it together: little in the tar, much in memory.
+    if (this.#xattrSets.bytes > limit.layerTextBytesMax) {
+      const message = `the extended attributes of a layer, added up over its hardlinks, have at most ${limit.layerTextBytesMax} bytes`;
+      throw overLimit(this.#placeOf(entry), 'names-too-large', message, this.#path.view);
+    }
   }
 
   #bindPending(): void {

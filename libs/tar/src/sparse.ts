@@ -53,10 +53,17 @@ function outside(place: TarPlace, offset: number, length: number, size: number):
 
 const pairBytes = 24;
 
-/** Reads `count` pairs of a GNU `S` map from a header or from one of the blocks behind it. */
+/**
+ * Reads the pairs of a GNU `S` map from a header or from one of the blocks behind it, which have room for `count`; room
+ * that is not used is zero and counts for nothing.
+ */
 export function gnuSparseNumbers(block: Uint8Array, from: number, count: number, place: TarPlace): number[] {
   const numbers: number[] = [];
-  for (let at = from; at < from + count * pairBytes; at += 12) numbers.push(tarNumber(block, at, at + 12, place));
+  for (let at = from; at < from + count * pairBytes; at += pairBytes) {
+    const offset = tarNumber(block, at, at + 12, place);
+    const length = tarNumber(block, at + 12, at + pairBytes, place);
+    if (offset !== 0 || length !== 0) numbers.push(offset, length);
+  }
   return numbers;
 }
 

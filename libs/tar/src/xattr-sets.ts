@@ -69,8 +69,9 @@ export class XattrSetBuilder {
 
   /** Names and values of a set that was interned. */
   valuesOf(set: number): Map<string, Buffer> {
-    const ends = { xattrEnd: Uint32Array.from(this.#ends.slice(0, set)), xattrText: this.#heap.bytes };
-    return xattrsOf(ends, set);
+    if (set === 0) return new Map();
+    const records = this.#heap.bytes.slice(this.#ends[set - 2] ?? 0, this.#ends[set - 1]);
+    return xattrsOf({ xattrEnd: Uint32Array.of(records.length), xattrText: records }, 1);
   }
 }
 
