@@ -34,6 +34,17 @@ export function refsNamed(name: string): readonly RefName[] {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(name) ? [tagRef(name), branch] : [branch];
 }
 
+/**
+ * The ref that HEAD reads: the default branch; where it does not exist, because images were loaded and nothing was
+ * committed, the tag `latest`, as container tools read a name without a tag; else the only ref there is.
+ */
+export async function headOf(graph: GraphReader, repo: RepositoryName): Promise<RefName> {
+  const { defaultBranch } = await knownRepository(graph, repo);
+  const refs = (await graph.refs(repo)).map(({ ref }) => ref);
+  const chosen = [defaultBranch, tagRef('latest')].find((ref) => refs.includes(ref));
+  return chosen ?? (refs.length === 1 ? (refs[0] as RefName) : defaultBranch);
+}
+
 /** The refs of each commit, by commit id. */
 export async function refsByCommit(
   graph: GraphReader,
