@@ -143,6 +143,12 @@ export class Frontier {
     }
   }
 
+  /** What `pop` will give, left where it is. */
+  peek(): number | undefined {
+    while (this.#heap.length > 0 && this.#heap[0] === this.#last) this.#down();
+    return this.#heap[0];
+  }
+
   seqs(): number[] {
     return [...new Set(this.#heap)].filter((seq) => seq !== this.#last).toSorted((a, b) => b - a);
   }
@@ -188,6 +194,25 @@ export async function* logWalk(
   for (;;) {
     const seq = frontier.pop();
     if (seq === undefined) return;
+    const commit = await commitAt(seq);
+    frontier.push(follow === 'all' ? commit.parents : commit.parents.slice(0, 1));
+    yield commit;
+  }
+}
+
+/**
+ * Commits in topological order, newest first, from `frontier` on, without those that `hidden` reaches; both are moved
+ * along. Looks at what is hidden only as far down as the walk has come.
+ */
+export async function* rangeWalk(
+  commitAt: (seq: number) => Promise<CommitRow>,
+  { frontier, hidden }: { readonly frontier: Frontier; readonly hidden: Frontier },
+  follow: 'all' | 'first-parent' = 'all',
+): AsyncGenerator<CommitRow> {
+  for (let seq = frontier.pop(); seq !== undefined; seq = frontier.pop()) {
+    while ((hidden.peek() ?? -1) > seq) hidden.push((await commitAt(hidden.pop()!)).parents);
+    // It stays in `hidden`, because what it descends from is hidden too.
+    if (hidden.peek() === seq) continue;
     const commit = await commitAt(seq);
     frontier.push(follow === 'all' ? commit.parents : commit.parents.slice(0, 1));
     yield commit;

@@ -57,4 +57,5 @@ export const limit = {
   minPositionWaitMs: 2_000,
   pageMax: 1_000,
   treeViewCommitsMax: 100_000,
+  messageSearchCommitsMax: 50_000,
 } as const;

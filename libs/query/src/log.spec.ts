@@ -37,6 +37,23 @@ describe('log', () => {
     expect(await pages({ revision: 'v1', firstParent: false, limit: 100 })).toEqual(['b a genesis']);
   });
 
+  it.each([
+    ['b..d', 'd c'],
+    ['b..main', 'd c'],
+    ['d..b', ''],
+    ['c..b', 'b'],
+    ['b...c', 'c b'],
+    ['d...b', 'd c'],
+    ['genesis..b', 'b a'],
+    ['b..', 'd c'],
+    ['..b', ''],
+  ])('shows for %s what one side reaches and the other does not: "%s"', async (range, expected) => {
+    const named = new Map([...names].map(([commit, name]) => [name, commit]));
+    const revision = range.replace(/genesis|\b[abcd]\b/g, (name) => named.get(name)!);
+    expect(await pages({ revision, firstParent: false, limit: 100 })).toEqual([expected]);
+    expect((await pages({ revision, firstParent: false, limit: 1 })).filter(Boolean).join(' ')).toBe(expected);
+  });
+
   it('follows first parents alone when asked to', async () => {
     expect(await pages({ revision: 'main', firstParent: true, limit: 100 })).toEqual(['d b a genesis']);
   });

@@ -1,14 +1,16 @@
-import { Frontier, logWalk } from '#core/ancestry';
+import { Frontier, rangeWalk } from '#core/ancestry';
 import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
+import { type CommitRevision, parseRevision } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
 import { knownRepository } from './known-repository.js';
 import { commitAt, type PlacedCommit, readCommit } from './read-commit.js';
 import { refsByCommit } from './refs.js';
-import { resolve } from './resolve.js';
+import { mergeBase } from './merge-base.js';
+import { resolve, resolveRevision } from './resolve.js';
 
-/** Which commits: reachable from `revision`, on first parents alone if asked, from `cursor` on if there is one. */
+/** Which commits: reachable from `revision`, which may be a range, on first parents alone if asked, from `cursor` on. */
 export interface LogQuestion {
   readonly revision: string;
   readonly firstParent: boolean;
@@ -31,22 +33,49 @@ export async function log(graph: GraphReader, repo: RepositoryName, question: Lo
   if (question.limit > limit.pageMax) {
     throw new VarveError('LIMIT_EXCEEDED', `a page of ${question.limit} commits is over the limit of ${limit.pageMax}`);
   }
-  const frontier = new Frontier(await startOf(graph, repo, question));
+  const start = await startOf(graph, repo, question);
+  const frontier = new Frontier(start.shown);
+  const hidden = new Frontier(start.hidden);
   const refs = await refsByCommit(graph, repo);
   const commits: PlacedCommit[] = [];
-  const walk = logWalk((seq) => commitAt(graph, repo, seq), frontier, question.firstParent ? 'first-parent' : 'all');
+  const follow = question.firstParent ? 'first-parent' : 'all';
+  const walk = rangeWalk((seq) => commitAt(graph, repo, seq), { frontier, hidden }, follow);
   for await (const row of walk) {
     commits.push({ row, commit: await readCommit(graph, row), refs: refs.get(row.id) ?? [] });
     if (commits.length >= question.limit) break;
   }
   const next = frontier.seqs();
-  return { commits, cursor: next.length === 0 ? null : writeCursor(next) };
+  if (next.length === 0) return { commits, cursor: null };
+  const hiddenYet = hidden.seqs();
+  return { commits, cursor: [next, ...(hiddenYet.length > 0 ? [hiddenYet] : [])].map(writeCursor).join('_') };
 }
 
-async function startOf(graph: GraphReader, repo: RepositoryName, question: LogQuestion): Promise<readonly number[]> {
-  if (question.cursor === undefined) return [(await resolve(graph, repo, question.revision)).commit.seq];
-  await knownRepository(graph, repo);
-  return readCursor(graph, repo, question.cursor);
+/** The numbers of commits that are shown with all they reach, and of those that hide what they reach. */
+interface LogStart {
+  readonly shown: readonly number[];
+  readonly hidden: readonly number[];
+}
+
+async function startOf(graph: GraphReader, repo: RepositoryName, question: LogQuestion): Promise<LogStart> {
+  if (question.cursor !== undefined) {
+    await knownRepository(graph, repo);
+    const [shown = '', hidden, ...more] = question.cursor.split('_');
+    if (more.length > 0) throw badCursor(question.cursor);
+    return {
+      shown: await readCursor(graph, repo, shown),
+      hidden: hidden === undefined ? [] : await readCursor(graph, repo, hidden),
+    };
+  }
+  const text = question.revision;
+  const revision = parseRevision(text);
+  if (revision.type !== 'range' && revision.type !== 'symmetric-range') {
+    return { shown: [(await resolve(graph, repo, text)).commit.seq], hidden: [] };
+  }
+  const side = async (of: CommitRevision) => (await resolveRevision(graph, repo, { text, revision: of })).commit;
+  const [from, to] = [await side(revision.from), await side(revision.to)];
+  if (revision.type === 'range') return { shown: [to.seq], hidden: [from.seq] };
+  const bases = await mergeBase(graph, from, to);
+  return { shown: [from.seq, to.seq], hidden: bases.map(({ seq }) => seq) };
 }
 
 /** The numbers, newest first, each but the first as its distance from the one before, base 36. */
@@ -66,5 +95,9 @@ async function readCursor(graph: GraphReader, repo: RepositoryName, cursor: stri
     await graph.commitAt(repo, seq),
   ];
   if (ends && ends.every(Boolean)) return seqs;
-  throw new VarveError('REQUEST_INVALID', `"${cursor}" is not a cursor that a page of this log gave`, { cursor });
+  throw badCursor(cursor);
+}
+
+function badCursor(cursor: string): VarveError {
+  return new VarveError('REQUEST_INVALID', `"${cursor}" is not a cursor that a page of this log gave`, { cursor });
 }

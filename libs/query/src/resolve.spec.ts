@@ -1,7 +1,7 @@
 import { type CommitId, genesis } from '#core/commit';
 import { digestFromHex, digestOf, hexOf } from '#core/digest';
 import { isVarveError } from '#core/error';
-import type { RepositoryName } from '#core/name';
+import { parseRefName, type RepositoryName } from '#core/name';
 import { layerNamed, type MemoryHistory, openMemoryHistory } from '../../../test/fixture/memory-history.js';
 import { resolve, resolveRefName } from './resolve.js';
 
@@ -86,15 +86,50 @@ describe('resolve', () => {
     ['gone@{0}', 'COMMIT_UNKNOWN', /gone was deleted then/],
     ['beef0000', 'COMMIT_UNKNOWN', /starts with "beef0000"/],
     [digestFromHex('0'.repeat(64)), 'COMMIT_UNKNOWN', /starts with/],
-    ['a..b', 'UNSUPPORTED', /a range of commits/],
-    ['main:etc/passwd', 'UNSUPPORTED', /a path in a tree/],
-    ['main@{yesterday}', 'UNSUPPORTED', /at a time/],
-    [':/left', 'UNSUPPORTED', /a search in messages/],
+    ['a..b', 'NAME_INVALID', /a range of commits.*varve log/],
+    ['main:etc/passwd', 'NAME_INVALID', /a path in a tree.*varve cat/],
+    ['main@{2015-01-01}', 'COMMIT_UNKNOWN', /main was first set at 2026-01-01T.*, after 2015-01-01T/],
+    ['main@{9999-01-01}', 'COMMIT_UNKNOWN', /9999-01-01T00:00:00.000Z is in the future/],
+    ['nope@{yesterday}', 'REF_UNKNOWN', /no ref "nope"/],
+    ['main@{position:log.0.1}', 'UNSUPPORTED', /at a position/],
+    [':/no such text', 'COMMIT_UNKNOWN', /has "no such text" in its message/],
     ['~1', 'NAME_INVALID', /needs a revision before it/],
   ])('refuses %s with %s', async (text, code, message) => {
     const error = await resolve(history.graph, repo, text).catch((thrown: unknown) => thrown);
     expect(isVarveError(error) && error.code).toBe(code);
     expect(isVarveError(error) && error.message).toMatch(message);
+  });
+
+  it.each<readonly [string, Known]>([
+    [':/left', 'left'],
+    [':/e', 'merge'],
+    [':/igh', 'right'],
+  ])('takes %s for the newest commit %s that a ref reaches and that says so', async (text, name) => {
+    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id[name]);
+  });
+
+  it('takes a ref at a time for what it pointed at then, by the times of its moves', async () => {
+    const moves = (await history.graph.reflog(repo, { ref: parseRefName('heads/main'), limit: 10 })).toReversed();
+    for (const [at, move] of moves.entries()) {
+      const next = moves[at + 1]?.time ?? move.time + 10_000;
+      for (const ms of [move.time, next - 1]) {
+        const text = `main@{${new Date(ms).toISOString()}}`;
+        expect((await resolve(history.graph, repo, text)).commit.id).toBe(move.to);
+      }
+    }
+  });
+
+  it('counts a time that is so long ago from now', async () => {
+    const [newest, before] = await history.graph.reflog(repo, { ref: parseRefName('heads/main'), limit: 2 });
+    const at = async (text: string, nowMs: number) => (await resolve(history.graph, repo, text, nowMs)).commit.id;
+    expect(await at('main@{yesterday}', newest!.time + 86_400_000)).toBe(newest!.to);
+    expect(await at('main@{1.day.ago}', newest!.time + 86_399_999)).toBe(before!.to);
+    expect(await at('main@{2 hours ago}', newest!.time + 7_200_000)).toBe(newest!.to);
+  });
+
+  it('says that a ref was deleted at the time', async () => {
+    const error = await resolve(history.graph, repo, 'gone@{0.seconds.ago}').catch((thrown: unknown) => thrown);
+    expect(isVarveError(error, 'COMMIT_UNKNOWN') && error.message).toMatch(/gone was deleted then/);
   });
 
   it('lists the candidates of a short id that means several commits', async () => {
@@ -106,7 +141,9 @@ describe('resolve', () => {
       if (!twin) continue;
       const error = await resolve(history.graph, repo, commit.slice(0, 4)).catch((thrown: unknown) => thrown);
       expect(isVarveError(error, 'REVISION_AMBIGUOUS')).toBe(true);
-      const { candidates } = (error as { detail: { candidates: readonly { commit: string }[] } }).detail;
+      type Candidate = { readonly kind: string; readonly commit: string; readonly subject: string };
+      const { candidates } = (error as { detail: { candidates: readonly Candidate[] } }).detail;
+      expect(candidates.find((one) => one.commit === commit)).toMatchObject({ kind: 'commit', subject: `n ${n}` });
       expect(candidates.map(({ commit: candidate }) => candidate)).toEqual(expect.arrayContaining([twin, commit]));
       return;
     }

@@ -5,10 +5,12 @@ import type { CommitRow } from '#core/graph-row';
 import { type RefName, type RepositoryName, shortRefName } from '#core/name';
 import { type CommitRevision, type NamedRevision, parseRevision } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
+import { commitAtTime } from './commit-at-time.js';
+import { commitByMessage } from './commit-by-message.js';
 import { commitByHex, commitByShortId } from './short-id.js';
 import { knownRepository } from './known-repository.js';
 import { commitAt, knownCommit } from './read-commit.js';
-import { refsNamed, unknownRef } from './refs.js';
+import { headOf, refsNamed, unknownRef } from './refs.js';
 
 /** The commit a revision means. `ref` when the revision is a ref and nothing more. `warning` when another ref has the same name. */
 export interface Resolved {
@@ -18,23 +20,38 @@ export interface Resolved {
 }
 
 /**
- * The one commit that a revision means now. A bare name is a tag, then a branch, then the first digits of an id.
- * @throws NAME_INVALID, REPOSITORY_UNKNOWN, REF_UNKNOWN, COMMIT_UNKNOWN, REVISION_AMBIGUOUS with the candidates,
- * UNSUPPORTED for a range, a path and the forms that ask for a text or a time
+ * The one commit that a revision means at `nowMs`. A bare name is a tag, then a branch, then the first digits of an id.
+ * @throws NAME_INVALID (also for a range or a path, which mean no one commit), REPOSITORY_UNKNOWN, REF_UNKNOWN,
+ * COMMIT_UNKNOWN, REVISION_AMBIGUOUS with the candidates, LIMIT_EXCEEDED, UNSUPPORTED for the value at a position
  * @see surface.md 4.2
  */
-export async function resolve(graph: GraphReader, repo: RepositoryName, text: string): Promise<Resolved> {
+export async function resolve(
+  graph: GraphReader,
+  repo: RepositoryName,
+  text: string,
+  nowMs: number = Date.now(),
+): Promise<Resolved> {
   const revision = parseRevision(text);
-  await knownRepository(graph, repo);
   switch (revision.type) {
     case 'range':
     case 'symmetric-range':
-      throw unsupported(text, 'a range of commits where one commit is asked for');
+      throw notOne(text, 'a range of commits, and one commit is asked for', ['varve log', 'varve diff']);
     case 'path':
-      throw unsupported(text, 'a path in a tree (X:path)');
+      throw notOne(text, 'a path in a tree, and a commit is asked for', ['varve cat', 'varve ls']);
     default:
-      return evaluate({ graph, repo, text }, revision);
+      return resolveRevision(graph, repo, { text, revision, nowMs });
   }
+}
+
+/** The same for one that is parsed already, a side of a range say; `text` is for messages. @throws as `resolve` */
+export async function resolveRevision(
+  graph: GraphReader,
+  repo: RepositoryName,
+  asked: { readonly text: string; readonly revision: CommitRevision; readonly nowMs?: number },
+): Promise<Resolved> {
+  await knownRepository(graph, repo);
+  const { text, revision, nowMs = Date.now() } = asked;
+  return evaluate({ graph, repo, text, nowMs }, revision);
 }
 
 /**
@@ -47,13 +64,14 @@ export async function resolveRefName(graph: GraphReader, repo: RepositoryName, t
   if (revision.type !== 'name' && revision.type !== 'ref' && revision.type !== 'head') {
     throw new VarveError('NAME_INVALID', `"${text}" names a commit where a ref is asked for`, { text });
   }
-  return (await findRefs({ graph, repo, text }, revision)).ref;
+  return (await findRefs({ graph, repo, text, nowMs: 0 }, revision)).ref;
 }
 
 interface Question {
   readonly graph: GraphReader;
   readonly repo: RepositoryName;
   readonly text: string;
+  readonly nowMs: number;
 }
 
 async function evaluate(question: Question, revision: CommitRevision): Promise<Resolved> {
@@ -62,8 +80,9 @@ async function evaluate(question: Question, revision: CommitRevision): Promise<R
     case 'name':
       return nameOrId(question, revision.name);
     case 'ref':
+      return tipOf(question, { ref: revision.ref, warning: null });
     case 'head':
-      return tipOf(question, await findRefs(question, revision));
+      return tipOf(question, { ref: await headOf(graph, repo), warning: null });
     case 'digest':
       return only(
         await commitByHex(graph, repo, { hex: revision.hex, kinds: ['manifest', 'config', 'diff', 'chain'], text }),
@@ -80,12 +99,14 @@ async function evaluate(question: Question, revision: CommitRevision): Promise<R
     }
     case 'reflog':
       return formerTip(question, await findRefs(question, revision.of), revision.moves);
-    case 'at-time':
-      throw unsupported(text, 'the value of a ref at a time (@{time})');
+    case 'at-time': {
+      const { ref, warning } = await findRefs(question, revision.of);
+      return only(await commitAtTime(question, { ref, time: revision.time }), warning);
+    }
     case 'at-position':
       throw unsupported(text, 'the value of a ref at a position (@{position:…})');
     case 'message':
-      throw unsupported(text, 'a search in messages (:/text)');
+      return only(await commitByMessage(graph, repo, revision.text));
     default:
       return unreachable(revision);
   }
@@ -191,6 +212,10 @@ async function parent({ graph, repo, text }: Question, of: CommitRow, number: nu
 
 function only(commit: CommitRow, warning: string | null = null): Resolved {
   return { commit, ref: null, warning };
+}
+
+function notOne(text: string, form: string, verbs: readonly string[]): VarveError {
+  return new VarveError('NAME_INVALID', `"${text}" is ${form}: see ${verbs.join(' and ')}`, { text });
 }
 
 function unsupported(text: string, form: string): VarveError {

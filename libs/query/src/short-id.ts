@@ -1,11 +1,13 @@
+import type { CommitId } from '#core/commit';
 import { VarveError } from '#core/error';
 import type { AliasKind, AliasRow, CommitRow } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import type { GraphReader } from '#ports/graph-store';
-import { knownCommit } from './read-commit.js';
+import { knownCommit, readCommit } from './read-commit.js';
 
 /** So many candidates are told; more help nobody. */
 const candidatesMax = 10;
+const subjectCharactersMax = 100;
 /** Rows of one name are as many as the commits that share it, so more are read than candidates are shown. */
 const aliasRowsMax = 1_000;
 const everyKind: readonly AliasKind[] = ['v1', 'manifest', 'config', 'diff', 'chain'];
@@ -18,7 +20,8 @@ const everyKind: readonly AliasKind[] = ['v1', 'manifest', 'config', 'diff', 'ch
 export async function commitByShortId(graph: GraphReader, repo: RepositoryName, hex: string): Promise<CommitRow> {
   const rows = await graph.commitsByPrefix(repo, hex, candidatesMax + 1);
   if (rows.length > 1) {
-    throw ambiguous(hex, rows.map((row) => ({ kind: 'commit', hex: row.id, commit: row.id }))); // prettier-ignore
+    const same = rows.map((row) => ({ kind: 'commit' as const, hex: row.id, commit: row.id }));
+    throw await ambiguous(graph, repo, { text: hex, all: same });
   }
   return rows[0] ?? commitByHex(graph, repo, { hex, kinds: everyKind, text: hex });
 }
@@ -36,7 +39,7 @@ export async function commitByHex(
     const message = `nothing in ${repo} has an id that starts with "${text}"`;
     throw new VarveError('COMMIT_UNKNOWN', message, { text, repository: repo });
   }
-  if (firstOfEach.length > 1) throw ambiguous(text, firstOfEach);
+  if (firstOfEach.length > 1) throw await ambiguous(graph, repo, { text, all: firstOfEach });
   return knownCommit(graph, repo, first.commit);
 }
 
@@ -47,15 +50,23 @@ function older(a: AliasRow, b: AliasRow): AliasRow {
 interface Candidate {
   readonly kind: AliasKind | 'commit';
   readonly hex: string;
-  readonly commit: string;
+  readonly commit: CommitId;
 }
 
-function ambiguous(text: string, all: readonly Candidate[]): VarveError {
-  const candidates = all.slice(0, candidatesMax).map(({ kind, hex, commit }) => ({ kind, hex, commit }));
-  const told = candidates.map(({ kind, hex }) => `${kind} ${hex}`).join(', ');
-  const more = all.length > candidates.length ? ' and more' : '';
-  return new VarveError('REVISION_AMBIGUOUS', `"${text}" is short for more than one id: ${told}${more}`, {
-    text,
-    candidates,
-  });
+/** Each candidate with the first line of its commit's message, by which people tell them apart. */
+async function ambiguous(
+  graph: GraphReader,
+  repo: RepositoryName,
+  { text, all }: { readonly text: string; readonly all: readonly Candidate[] },
+): Promise<VarveError> {
+  const candidates = await Promise.all(
+    all.slice(0, candidatesMax).map(async ({ kind, hex, commit }) => {
+      const { message } = await readCommit(graph, await knownCommit(graph, repo, commit));
+      const subject = (message.split('\n', 1)[0] as string).slice(0, subjectCharactersMax).toWellFormed();
+      return { kind, hex, commit, subject };
+    }),
+  );
+  const more = all.length > candidates.length ? `, of which ${candidates.length} are told` : '';
+  const message = `"${text}" is short for more than one id${more}`;
+  return new VarveError('REVISION_AMBIGUOUS', message, { text, candidates });
 }
