@@ -38,7 +38,7 @@ export async function show(
   };
 }
 
-async function readConfig(layers: BlobOpener, repo: RepositoryName, digest: Digest): Promise<unknown> {
+export async function readConfig(layers: BlobOpener, repo: RepositoryName, digest: Digest): Promise<unknown> {
   const reader = await layers.openBlob(repo, digest);
   try {
     if (reader.size > limit.documentBytesMax) {
