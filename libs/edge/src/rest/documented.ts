@@ -54,6 +54,7 @@ const paramMeanings = {
   branch: 'The name of a branch, as one percent-encoded segment',
   rev: 'A revision, as one percent-encoded segment',
   digest: 'sha256: and 64 hex digits',
+  layer: 'A diffID, or its first digits (four or more)',
   txid: 'The id of a transaction',
 };
 

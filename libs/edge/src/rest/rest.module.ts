@@ -2,12 +2,15 @@ import { Module } from '@nestjs/common';
 import { ArchivesController } from './archives.controller.js';
 import { BlobsController } from './blobs.controller.js';
 import { BranchCommitsController } from './branch-commits.controller.js';
+import { DiffController } from './diff.controller.js';
 import { HealthController } from './health.controller.js';
+import { LayersController } from './layers.controller.js';
 import { LogController } from './log.controller.js';
 import { MaintenanceController } from './maintenance.controller.js';
 import { RefsController } from './refs.controller.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { RootfsController } from './rootfs.controller.js';
+import { TreeController } from './tree.controller.js';
 
 /** The REST door. Whoever imports it provides the ENGINE. */
 @Module({
@@ -17,6 +20,9 @@ import { RootfsController } from './rootfs.controller.js';
     RefsController,
     LogController,
     RootfsController,
+    TreeController,
+    DiffController,
+    LayersController,
     BlobsController,
     BranchCommitsController,
     ArchivesController,
