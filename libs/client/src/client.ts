@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type * as answer from './answer.js';
-import { Conversation } from './conversation.js';
+import { Conversation, repoPath } from './conversation.js';
+import { FileQuestions } from './file-questions.js';
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
 import { openRootfs, type RootfsDownload } from './rootfs-download.js';
 import type { RequestBody } from './transport.js';
@@ -38,10 +39,13 @@ export interface Checkout {
  */
 export class VarveClient {
   readonly #conversation: Conversation;
+  /** Questions about files, layers and sizes. */
+  readonly files: FileQuestions;
 
   /** @throws REQUEST_INVALID when the address is none */
   constructor({ server, actor, signal, retry = defaultRetryPolicy }: ClientOptions) {
     this.#conversation = new Conversation({ server, actor, signal, retry });
+    this.files = new FileQuestions(this.#conversation);
   }
 
   /** The newest position of the event log that an answer has named. */
@@ -59,7 +63,7 @@ export class VarveClient {
   }
 
   repository(repo: string): Promise<answer.Repository> {
-    return this.#conversation.read(of(repo));
+    return this.#conversation.read(repoPath(repo));
   }
 
   createRepository(
@@ -71,12 +75,12 @@ export class VarveClient {
   }
 
   async refs(repo: string): Promise<readonly answer.Ref[]> {
-    const { refs } = await this.#conversation.read<{ refs: answer.Ref[] }>(of(repo, 'refs'));
+    const { refs } = await this.#conversation.read<{ refs: answer.Ref[] }>(repoPath(repo, 'refs'));
     return refs;
   }
 
   ref(repo: string, ref: string): Promise<answer.Ref> {
-    return this.#conversation.read(of(repo, 'refs', ref));
+    return this.#conversation.read(repoPath(repo, 'refs', ref));
   }
 
   /** Points a ref at a commit, making it if need be. @throws REF_STALE, NOT_FAST_FORWARD, TAG_IMMUTABLE, … */
@@ -92,7 +96,7 @@ export class VarveClient {
     const { to, mode, operation, reason, expect, idempotencyKey } = move;
     return this.#conversation.write({
       method: 'PUT',
-      path: of(repo, 'refs', ref),
+      path: repoPath(repo, 'refs', ref),
       json: { to, mode, operation, reason },
       headers: condition(expect),
       idempotencyKey,
@@ -104,7 +108,7 @@ export class VarveClient {
     ref: string,
     { reason, expect, idempotencyKey }: RefWriteOptions = {},
   ): Promise<answer.MovedRef> {
-    const path = of(repo, 'refs', ref);
+    const path = repoPath(repo, 'refs', ref);
     return this.#conversation.write({
       method: 'DELETE',
       path,
@@ -132,7 +136,7 @@ export class VarveClient {
   ): Promise<answer.MovedRef> {
     return this.#conversation.write({
       method: 'POST',
-      path: of(repo, 'rollback'),
+      path: repoPath(repo, 'rollback'),
       json: { ref, to, moveTag, reason },
       headers: condition(expect),
       idempotencyKey,
@@ -148,7 +152,7 @@ export class VarveClient {
     do {
       const query = { ref, before, limit: pageSize };
       const page = await this.#conversation.read<{ moves: answer.ReflogMove[]; before: number | null }>(
-        of(repo, 'reflog'),
+        repoPath(repo, 'reflog'),
         query,
       );
       yield* page.moves;
@@ -169,7 +173,7 @@ export class VarveClient {
     do {
       const query = { rev, firstParent, limit: pageSize, cursor };
       const page = await this.#conversation.read<{ commits: answer.LoggedCommit[]; cursor: string | null }>(
-        of(repo, 'commits'),
+        repoPath(repo, 'commits'),
         query,
       );
       yield* page.commits;
@@ -178,16 +182,16 @@ export class VarveClient {
   }
 
   commit(repo: string, rev: string): Promise<answer.ShownCommit> {
-    return this.#conversation.read(of(repo, 'commits', rev));
+    return this.#conversation.read(repoPath(repo, 'commits', rev));
   }
 
   resolve(repo: string, rev: string): Promise<answer.ResolvedRevision> {
-    return this.#conversation.read(of(repo, 'resolve'), { rev });
+    return this.#conversation.read(repoPath(repo, 'resolve'), { rev });
   }
 
   /** Everything that refs reach, parents before children: of one repository, or of all. */
   async imageTree(repo: string | null): Promise<readonly answer.TreeNode[]> {
-    const path = repo === null ? 'api/v1/tree-view' : of(repo, 'tree-view');
+    const path = repo === null ? 'api/v1/tree-view' : repoPath(repo, 'tree-view');
     const { nodes } = await this.#conversation.read<{ nodes: answer.TreeNode[] }>(path);
     return nodes;
   }
@@ -207,7 +211,7 @@ export class VarveClient {
     const { layer, message, author, time, labels, reason, expect, idempotencyKey } = commit;
     return this.#conversation.write({
       method: 'POST',
-      path: of(repo, 'branches', branch, 'commits'),
+      path: repoPath(repo, 'branches', branch, 'commits'),
       query: { message, author, label: labels, reason },
       // In a header, because those are no part of what a retry is compared by: the clock has gone on since.
       headers: { ...condition(expect), ...(time === undefined ? {} : { 'varve-time': time }) },
@@ -228,7 +232,7 @@ export class VarveClient {
   ): Promise<answer.LoadReport> {
     return this.#conversation.write({
       method: 'POST',
-      path: repo === null ? 'api/v1/archives' : of(repo, 'archives'),
+      path: repo === null ? 'api/v1/archives' : repoPath(repo, 'archives'),
       query: { moveTags: moveTags ? true : undefined, reason },
       body: archive,
       idempotencyKey,
@@ -242,7 +246,7 @@ export class VarveClient {
   async rootfs(repo: string, rev: string): Promise<Checkout> {
     const { commit, warning } = await this.resolve(repo, rev);
     const { transport, signal } = this.#conversation;
-    const path = of(repo, 'commits', commit, 'rootfs.tar');
+    const path = repoPath(repo, 'commits', commit, 'rootfs.tar');
     const open = (): Promise<RootfsDownload> =>
       openRootfs(transport, { path, headers: this.#conversation.readHeaders(), signal });
     return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
@@ -253,7 +257,7 @@ export class VarveClient {
     const { transport, signal } = this.#conversation;
     return transport.send({
       method: 'GET',
-      path: of(repo, 'blobs', digest),
+      path: repoPath(repo, 'blobs', digest),
       headers: this.#conversation.readHeaders(),
       signal,
     });
@@ -275,11 +279,6 @@ export class VarveClient {
   close(): void {
     this.#conversation.transport.close();
   }
-}
-
-/** A path below a repository; each part is one segment, whatever slashes it has. */
-function of(repo: string, ...parts: readonly string[]): string {
-  return ['api/v1/repos', ...[repo, ...parts].map(encodeURIComponent)].join('/');
 }
 
 function condition(expect: string | undefined): Readonly<Record<string, string>> {

@@ -57,6 +57,28 @@ export class Conversation {
     return withRetry(() => this.#json<T>({ ...exchange, headers: this.readHeaders() }), this.#policy(this.#retry));
   }
 
+  /**
+   * An answer in lines of JSON, as they come; the last one has the type `summary`. Asked for again only until it begins.
+   * @throws UNAVAILABLE when it breaks off before its summary
+   */
+  async *lines<T extends { readonly type: string }>(path: string, query: Query = {}): AsyncGenerator<T> {
+    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+    const open = (): Promise<IncomingMessage> => this.transport.send({ ...exchange, headers: this.readHeaders() });
+    const response = await withRetry(open, this.#policy(this.#retry));
+    this.remember(response);
+    let last: string | undefined;
+    try {
+      for await (const line of linesOf(response, exchange)) {
+        const value = JSON.parse(line) as T;
+        last = value.type;
+        yield value;
+      }
+    } finally {
+      response.destroy();
+    }
+    if (last !== 'summary') throw brokenOff(exchange);
+  }
+
   async write<T>(writing: Writing): Promise<T> {
     const body = writing.json === undefined ? writing.body : jsonBody(writing.json);
     const exchange: Exchange = {
@@ -115,15 +137,34 @@ export class Conversation {
 }
 
 /** An answer that breaks off is as good as none: UNAVAILABLE, and the request may be sent again. */
-async function readBody(response: IncomingMessage, { method, path, signal }: Exchange): Promise<string> {
+async function readBody(response: IncomingMessage, exchange: Exchange): Promise<string> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   } catch (cause) {
-    if (signal?.aborted) throw new VarveError('CANCELLED', `${method} ${path} was interrupted`, {}, { cause });
-    throw new VarveError('UNAVAILABLE', `the answer to ${method} ${path} broke off`, {}, { cause });
+    throw brokenOff(exchange, cause);
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** Lines without their ends; what follows the last end is no line. */
+async function* linesOf(response: IncomingMessage, exchange: Exchange): AsyncGenerator<string> {
+  let rest = '';
+  response.setEncoding('utf8');
+  try {
+    for await (const chunk of response as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (cause) {
+    throw brokenOff(exchange, cause);
+  }
+}
+
+function brokenOff({ method, path, signal }: Exchange, cause?: unknown): VarveError {
+  if (signal?.aborted) return new VarveError('CANCELLED', `${method} ${path} was interrupted`, {}, { cause });
+  return new VarveError('UNAVAILABLE', `the answer to ${method} ${path} broke off`, {}, { cause });
 }
 
 function jsonBody(value: unknown): RequestBody {
@@ -138,7 +179,12 @@ function jsonBody(value: unknown): RequestBody {
   };
 }
 
-function withQuery(path: string, query: Query): string {
+/** A path below a repository; each part is one segment, whatever slashes it has. */
+export function repoPath(repo: string, ...parts: readonly string[]): string {
+  return ['api/v1/repos', ...[repo, ...parts].map(encodeURIComponent)].join('/');
+}
+
+export function withQuery(path: string, query: Query): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     (Array.isArray(value) ? (value as readonly string[]) : [value])
       .filter((one) => one !== undefined)

@@ -18,7 +18,7 @@ export interface FileContent {
   readonly entry: TreeEntry;
   readonly sizeBytes: number;
   readonly tag: string;
-  read(from: number, to: number): AsyncGenerator<Uint8Array>;
+  readonly read: (from: number, to: number) => AsyncGenerator<Uint8Array>;
 }
 
 const blockBytes = 512;
@@ -57,7 +57,7 @@ export function ofBytes(bytes: Buffer): Pick<FileContent, 'sizeBytes' | 'tag' | 
   return {
     sizeBytes: bytes.length,
     tag: digestOf(bytes),
-    async *read(from, to) {
+    read: async function* (from, to) {
       if (from < to) yield Uint8Array.from(bytes.subarray(from, to));
     },
   };

@@ -37,8 +37,8 @@ export async function* changesOf(comparison: Comparison, starts: readonly NodePa
   const isSameSource = sourceEquality(before, after);
   for (const start of starts) {
     for (const pair of unequalNodes(before, after, start)) {
-      const loading = [pair.before < 0 ? undefined : digests.load(before, pair.before), pair.after < 0 ? undefined : digests.load(after, pair.after)]; // prettier-ignore
-      if (loading.some(Boolean)) await Promise.all(loading);
+      if (pair.before >= 0) await digests.load(before, pair.before);
+      if (pair.after >= 0) await digests.load(after, pair.after);
       const change = judge(comparison, pair, isSameSource);
       if (change) yield change;
     }

@@ -107,7 +107,7 @@ async function fromOf(
 
 /** Where the comparison begins; a path inside another one is not told twice. */
 function startsOf(before: RootfsTree, after: RootfsTree, paths: readonly Buffer[]) {
-  const asked = paths.length === 0 ? [Buffer.alloc(0)] : paths.toSorted(Buffer.compare);
+  const asked = paths.length === 0 ? [Buffer.alloc(0)] : paths.toSorted((a, b) => a.compare(b));
   const apart = asked.filter((path, at) => !asked.some((other, i) => i !== at && covers(other, path, i < at)));
   return apart.map((path) => {
     const start = { path, before: findNodeIfAny(before, path), after: findNodeIfAny(after, path) };

@@ -77,7 +77,7 @@ function namesIn(tree: RootfsTree, directory: number): string[] {
   const names: string[] = [];
   const end = tree.subtreeEnd[directory]!;
   for (let node = directory + 1; node < end && names.length < comparedMax; node = tree.subtreeEnd[node]!) {
-    names.push(Buffer.from(tree.names.subarray(nameStart(tree, node), tree.nameEnd[node]!)).toString());
+    names.push(Buffer.from(tree.names.subarray(nameStart(tree, node), tree.nameEnd[node])).toString());
   }
   return names;
 }

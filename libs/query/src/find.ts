@@ -30,7 +30,7 @@ export interface FindQuestion {
 export interface Found {
   readonly commit: CommitRow;
   readonly warning: string | null;
-  entries(): AsyncGenerator<TreeEntry>;
+  readonly entries: () => AsyncGenerator<TreeEntry>;
 }
 
 const setuidBits = 0o6000;
@@ -73,7 +73,7 @@ function suits(tree: RootfsTree, node: number, question: FindQuestion): boolean 
   if (question.setuid && (type !== 'file' || (tree.mode[node]! & setuidBits) === 0)) return false;
   if (!suitsSize(tree, node, question)) return false;
   if (question.name === null) return true;
-  const name = Buffer.from(tree.names.subarray(nameStart(tree, node), tree.nameEnd[node]!)).toString();
+  const name = Buffer.from(tree.names.subarray(nameStart(tree, node), tree.nameEnd[node])).toString();
   return node > 0 && matchGlob(question.name, name);
 }
 

@@ -62,10 +62,10 @@ async function* stretches(
   reader: BlobReader,
   { from, to }: { readonly from: number; readonly to: number },
 ): AsyncGenerator<Uint8Array> {
-  if (segments === null) return yield* streamBlob(reader, position + from, position + to);
   let at = 0;
   let stored = position;
-  for (const { offset, length } of [...segments, { offset: sizeBytes, length: 0 }]) {
+  const all = segments ?? [{ offset: 0, length: sizeBytes }];
+  for (const { offset, length } of [...all, { offset: sizeBytes, length: 0 }]) {
     yield* zeros(Math.min(to, offset) - Math.max(from, at));
     const first = Math.max(from, offset);
     const last = Math.min(to, offset + length);

@@ -74,7 +74,7 @@ function hasChildren(tree: RootfsTree, node: number): boolean {
 }
 
 function childPath(parent: Buffer, tree: RootfsTree, node: number): Buffer {
-  const name = tree.names.subarray(nameStart(tree, node), tree.nameEnd[node]!);
+  const name = tree.names.subarray(nameStart(tree, node), tree.nameEnd[node]);
   return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, slash, name]);
 }
 
