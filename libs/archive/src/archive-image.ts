@@ -1,5 +1,6 @@
-import type { Descriptor } from '#core/commit';
+import type { Descriptor, Platform } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
+import { unreachable } from '#core/error';
 import type { ImageConfig } from '#core/image-config';
 import type { RefName, RepositoryName } from '#core/name';
 
@@ -37,6 +38,15 @@ export interface StackedImage<Layer extends StoredLayer> {
   readonly layers: readonly Layer[];
 }
 
+/** One image for several platforms: what an OCI index groups. Members by the text of their platform, each once. */
+export interface IndexedImage<Layer extends StoredLayer> {
+  readonly type: 'indexed';
+  readonly names: readonly ImageName[];
+  /** The exact index. */
+  readonly manifest: { readonly descriptor: Descriptor; readonly document: ArchiveDocument };
+  readonly members: readonly { readonly platform: Platform; readonly image: StackedImage<Layer> }[];
+}
+
 /** An image of docker 1.x: a chain of layers, each with a `json` of its own. Lowest first. */
 export interface ChainedImage<Layer extends StoredLayer> {
   readonly type: 'chained';
@@ -62,7 +72,7 @@ export interface V1Config {
   readonly comment: string;
 }
 
-export type ArchiveImage<Layer extends StoredLayer> = StackedImage<Layer> | ChainedImage<Layer>;
+export type ArchiveImage<Layer extends StoredLayer> = StackedImage<Layer> | ChainedImage<Layer> | IndexedImage<Layer>;
 
 /** The images of an archive. `warnings` tell what was in it and passed over. */
 export interface ReadArchive<Layer extends StoredLayer> {
@@ -74,5 +84,14 @@ export interface ReadArchive<Layer extends StoredLayer> {
 export function titleOf(image: ArchiveImage<StoredLayer>): string {
   const name = image.names.find(({ text }) => text !== null)?.text;
   if (typeof name === 'string') return name;
-  return image.type === 'stacked' ? image.configDocument.digest : `v1:${image.chain.at(-1)?.config.id ?? ''}`;
+  switch (image.type) {
+    case 'stacked':
+      return image.configDocument.digest;
+    case 'indexed':
+      return image.manifest.descriptor.digest;
+    case 'chained':
+      return `v1:${image.chain.at(-1)?.config.id ?? ''}`;
+    default:
+      return unreachable(image);
+  }
 }

@@ -1,8 +1,9 @@
-import { type EncodedCommit, encodeCommit, newCommit, type Platform } from '#core/commit';
+import { type CommitId, type EncodedCommit, encodeCommit, newCommit, type Platform } from '#core/commit';
 import { type DiffId, digestOf } from '#core/digest';
+import { unreachable } from '#core/error';
 import type { HistoryEntry } from '#core/image-config';
 import { limit } from '#core/limit';
-import type { ArchiveImage, ChainedImage, StackedImage, StoredLayer, V1Image } from './archive-image.js';
+import type { ArchiveImage, ChainedImage, IndexedImage, StackedImage, StoredLayer, V1Image } from './archive-image.js';
 
 /**
  * The commits of an image, parents before children; the last is what its names point at. A function of the image
@@ -11,7 +12,16 @@ import type { ArchiveImage, ChainedImage, StackedImage, StoredLayer, V1Image } f
  * @see design 0 "Archives to commits"
  */
 export function imageCommits(image: ArchiveImage<StoredLayer>, known: KnownCommits = new Map()): EncodedCommit[] {
-  return image.type === 'stacked' ? stackedCommits(image) : chainedCommits(image, known);
+  switch (image.type) {
+    case 'stacked':
+      return stackedCommits(image);
+    case 'chained':
+      return chainedCommits(image, known);
+    case 'indexed':
+      return indexedCommits(image);
+    default:
+      return unreachable(image);
+  }
 }
 
 /** The commits of docker 1.x layers that were made already: the images of one archive share most of their chains. */
@@ -43,6 +53,23 @@ function stackedCommits(image: StackedImage<StoredLayer>): EncodedCommit[] {
     ),
   );
   return commits;
+}
+
+/**
+ * The commits of every platform, each a history of its own; then one without layers and parents that lists their last
+ * ones: a group, not ancestry.
+ */
+function indexedCommits({ members, manifest }: IndexedImage<StoredLayer>): EncodedCommit[] {
+  const commits = new Map<CommitId, EncodedCommit>();
+  const index = members.map(({ platform, image }) => {
+    const chain = stackedCommits(image);
+    for (const commit of chain) commits.set(commit.id, commit);
+    return { platform, commit: (chain.at(-1) as EncodedCommit).id };
+  });
+  const { digest: importOf } = manifest.descriptor;
+  const message = `Import of ${importOf}`;
+  const group = encodeCommit(newCommit({ manifest: manifest.descriptor, index, message, origin: { importOf } }));
+  return [...commits.values(), group];
 }
 
 interface Step {

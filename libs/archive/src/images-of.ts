@@ -1,7 +1,15 @@
 import type { Platform } from '#core/commit';
-import { formatPlatform } from '#core/manifest';
+import { VarveError } from '#core/error';
+import { formatPlatform, matchesPlatform } from '#core/manifest';
 import type { ArchiveContents } from './archive-contents.js';
-import { type ArchiveImage, type ReadArchive, type StackedImage, type StoredLayer, titleOf } from './archive-image.js';
+import {
+  type ArchiveImage,
+  type IndexedImage,
+  type ReadArchive,
+  type StackedImage,
+  type StoredLayer,
+  titleOf,
+} from './archive-image.js';
 import { dockerImages } from './docker-layout.js';
 import { invalid } from './entry-name.js';
 import { isLegacy, legacyImages } from './legacy-layout.js';
@@ -50,22 +58,27 @@ function bothLayouts<Layer extends StoredLayer>(
   warnings: string[],
 ): readonly ArchiveImage<Layer>[] {
   const oci = ociImages(contents, warnings);
-  const left = new Set<StackedImage<Layer>>(oci.images);
-  const merged: ArchiveImage<Layer>[] = [];
+  const merged = new Map<number, ArchiveImage<Layer>>(oci.images.entries());
+  const covered = new Set<string>();
+  const alone: ArchiveImage<Layer>[] = [];
   for (const image of dockerImages(contents)) {
-    const [first, ...others] = oci.images.filter(
-      (other) => other.configDocument.digest === image.configDocument.digest,
-    );
-    if (first) for (const twin of [first, ...others]) left.delete(twin);
-    if (!first) merged.push(image);
-    else merged.push({ ...first, names: uniqueNames([...first.names, ...image.names]) }, ...others);
+    const { digest } = image.configDocument;
+    covered.add(digest);
+    const [twin] = [...merged].find(([, other]) => configsOf(other).includes(digest)) ?? [];
+    const known = twin === undefined ? undefined : merged.get(twin);
+    if (twin === undefined || !known) alone.push(image);
+    else merged.set(twin, { ...known, names: uniqueNames([...known.names, ...image.names]) });
   }
-  const covered = new Set(merged.map((image) => (image.type === 'stacked' ? image.configDocument.digest : '')));
   for (const { config, error } of oci.broken) {
     if (config === null || !covered.has(config)) throw error;
     warnings.push(`manifest.json was followed instead of a manifest: ${error.message}`);
   }
-  return some([...merged, ...left], 'manifest.json and index.json');
+  return some([...alone, ...merged.values()], 'manifest.json and index.json');
+}
+
+function configsOf(image: ArchiveImage<StoredLayer>): readonly string[] {
+  if (image.type === 'stacked') return [image.configDocument.digest];
+  return image.type === 'indexed' ? image.members.map(({ image: { configDocument } }) => configDocument.digest) : [];
 }
 
 function uniqueNames<Layer extends StoredLayer>(names: ArchiveImage<Layer>['names']): ArchiveImage<Layer>['names'] {
@@ -84,22 +97,42 @@ function ofPlatform<Layer extends StoredLayer>(
   wanted: Platform | null,
 ): readonly ArchiveImage<Layer>[] {
   if (wanted === null) return images;
-  const chosen = images.filter((image) => isOf(platformOf(image), wanted));
+  const chosen = images.flatMap((image) => chosenOf(image, wanted));
   if (chosen.length > 0) return chosen;
-  const found = images.map((image) => `${titleOf(image)} (${shown(platformOf(image))})`).join(', ');
+  const found = images.map((image) => `${titleOf(image)} (${platformsText(image)})`).join(', ');
   throw invalid('', 'the platform is there', `it has no image for ${formatPlatform(wanted)}, only ${found}`);
 }
 
-/** The platform an image says it is of. */
-export function platformOf(image: ArchiveImage<StoredLayer>): Platform | null {
-  return image.type === 'stacked' ? image.config.platform : (image.chain.at(-1)?.config.platform ?? null);
+/** The image for one platform: of an index that member under the index's names. */
+function chosenOf<Layer extends StoredLayer>(image: ArchiveImage<Layer>, wanted: Platform): ArchiveImage<Layer>[] {
+  if (image.type !== 'indexed') return platformsOf(image).some((one) => matchesPlatform(one, wanted)) ? [image] : [];
+  const member = memberFor(image, wanted);
+  return member ? [{ ...member, names: image.names }] : [];
 }
 
-function isOf(platform: Platform | null, wanted: Platform): boolean {
-  if (platform?.os !== wanted.os || platform.architecture !== wanted.architecture) return false;
-  return wanted.variant === null || platform.variant === wanted.variant;
+function memberFor<Layer extends StoredLayer>(
+  { members, manifest }: IndexedImage<Layer>,
+  wanted: Platform,
+): StackedImage<Layer> | undefined {
+  const found = members.filter(({ platform }) => matchesPlatform(platform, wanted));
+  const exact = found.find(({ platform }) => platform.variant === wanted.variant);
+  if (exact || found.length < 2) return (exact ?? found[0])?.image;
+  const platforms = found.map(({ platform }) => formatPlatform(platform));
+  throw new VarveError(
+    'REQUEST_INVALID',
+    `${formatPlatform(wanted)} is ${platforms.join(' or ')} in index ${manifest.descriptor.digest}: say which`,
+    { platform: formatPlatform(wanted), platforms },
+  );
 }
 
-function shown(platform: Platform | null): string {
-  return platform ? formatPlatform(platform) : 'of no platform';
+/** The platforms an image says it is for; none where it says nothing. */
+function platformsOf(image: ArchiveImage<StoredLayer>): readonly Platform[] {
+  if (image.type === 'indexed') return image.members.map(({ platform }) => platform);
+  const platform = image.type === 'stacked' ? image.config.platform : image.chain.at(-1)?.config.platform;
+  return platform ? [platform] : [];
+}
+
+/** `linux/amd64, linux/arm64`, or `no platform`. */
+export function platformsText(image: ArchiveImage<StoredLayer>): string {
+  return platformsOf(image).map(formatPlatform).join(', ') || 'no platform';
 }

@@ -1,19 +1,20 @@
-import type { Descriptor } from '#core/commit';
+import type { Descriptor, Platform } from '#core/commit';
 import { type Digest, hexOf } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
 import { JsonPlace } from '#core/json-place';
 import { limit } from '#core/limit';
 import { type IndexEntry, parseIndex, parseManifest } from '#core/manifest';
-import { compressionOf, isConfigType, isIndexType, isManifestType } from '#core/media-type';
+import { compressionOf, isConfigType, isIndexType, isManifestType, mediaType } from '#core/media-type';
 import type { ArchiveContents } from './archive-contents.js';
-import type { ArchiveDocument, ImageName, StackedImage, StoredLayer } from './archive-image.js';
+import type { ArchiveDocument, ImageName, IndexedImage, StackedImage, StoredLayer } from './archive-image.js';
 import { invalid } from './entry-name.js';
+import { groupPlatforms, type IndexMember } from './group-platforms.js';
 import { parseImageName, parseRefNameAnnotation, unnamed } from './image-name.js';
 import { stackedImage } from './stacked-image.js';
 
 /** The images of an OCI layout. `broken` are manifests that do not fit their configs, and which those are: none but beside a manifest.json. */
 export interface OciImages<Layer extends StoredLayer> {
-  readonly images: readonly StackedImage<Layer>[];
+  readonly images: readonly (StackedImage<Layer> | IndexedImage<Layer>)[];
   readonly broken: readonly { readonly config: Digest | null; readonly error: VarveError }[];
 }
 
@@ -21,8 +22,13 @@ export interface OciImages<Layer extends StoredLayer> {
 interface Wanted {
   readonly descriptor: Descriptor;
   readonly names: readonly ImageName[];
+  readonly platform: Platform | null;
+  readonly index: NamedIndex;
   readonly isOptional: boolean;
 }
+
+/** The index that index.json calls by a name, or index.json itself. */
+type NamedIndex = IndexMember<StoredLayer>['index'];
 
 /** Reads `index.json`, the indexes it names, and every image's manifest, config and layers. @see OCI image-spec, image-layout.md */
 export function ociImages<Layer extends StoredLayer>(
@@ -34,12 +40,13 @@ export function ociImages<Layer extends StoredLayer>(
   if (!document) return { images: [], broken: [] };
   const wanted = mergeNames(manifestsOf(contents, document, warnings));
   const hasManifestJson = contents.has('manifest.json');
-  const images: StackedImage<Layer>[] = [];
+  const images: IndexMember<Layer>[] = [];
   const broken: { config: Digest | null; error: VarveError }[] = [];
   const absent: VarveError[] = [];
   for (const one of wanted) {
     try {
-      images.push(ociImage(contents, one));
+      const image = ociImage(contents, one);
+      images.push({ image, platform: one.platform ?? image.config.platform, index: one.index });
     } catch (error) {
       if (one.isOptional && isVarveError(error, 'BLOB_MISSING')) absent.push(error);
       else if (hasManifestJson && isVarveError(error, 'MANIFEST_INVALID'))
@@ -49,14 +56,18 @@ export function ociImages<Layer extends StoredLayer>(
   }
   if (absent[0] && images.length === 0) throw absent[0];
   warnings.push(...absent.map((error) => `a platform is not in the archive and was left out: ${error.message}`));
-  return { images, broken };
+  return { images: groupPlatforms(images), broken };
 }
 
 /** Every manifest that the layout's index reaches, and the names it goes by. An index hands its names on. */
 function manifestsOf(contents: ArchiveContents<StoredLayer>, root: ArchiveDocument, warnings: string[]): Wanted[] {
   const wanted: Wanted[] = [];
-  const indexes: { document: ArchiveDocument; names: readonly ImageName[] | null }[] = [
-    { document: root, names: null },
+  const whole = {
+    descriptor: { mediaType: mediaType.index, digest: root.digest, size: root.bytes.length },
+    document: root,
+  };
+  const indexes: { document: ArchiveDocument; names: readonly ImageName[] | null; named: NamedIndex }[] = [
+    { document: root, names: null, named: whole },
   ];
   // Read in order, each once per mention; the list grows while it is read.
   for (const [i, index] of indexes.entries()) {
@@ -64,9 +75,10 @@ function manifestsOf(contents: ArchiveContents<StoredLayer>, root: ArchiveDocume
       const { descriptor } = entry;
       const names = index.names ?? namesOf(entry);
       if (isIndexType(descriptor.mediaType)) {
-        indexes.push({ document: documentOf(contents, descriptor, 'index'), names });
+        const document = documentOf(contents, descriptor, 'index');
+        indexes.push({ document, names, named: i === 0 ? { descriptor, document } : index.named });
       } else if (isManifestType(descriptor.mediaType) && !isAttestation(entry)) {
-        wanted.push({ descriptor, names, isOptional: i > 0 });
+        wanted.push({ descriptor, names, platform: entry.platform, index: index.named, isOptional: i > 0 });
       } else {
         const kind = isAttestation(entry) ? 'an attestation' : descriptor.mediaType;
         warnings.push(
@@ -99,14 +111,15 @@ function isAttestation({ annotations, platform }: IndexEntry): boolean {
   return annotations.has('vnd.docker.reference.type') || platform?.os === 'unknown';
 }
 
-/** A manifest with several names stands in the index once for each. */
+/** A manifest with several names stands in an index once for each. */
 function mergeNames(all: readonly Wanted[]): Wanted[] {
-  const byDigest = new Map<Digest, Wanted>();
+  const merged = new Map<string, Wanted>();
   for (const one of all) {
-    const before = byDigest.get(one.descriptor.digest);
-    byDigest.set(one.descriptor.digest, before ? { ...before, names: [...before.names, ...one.names] } : one);
+    const key = `${one.descriptor.digest} ${one.index.descriptor.digest}`;
+    const before = merged.get(key);
+    merged.set(key, before ? { ...before, names: [...before.names, ...one.names] } : one);
   }
-  return [...byDigest.values()];
+  return [...merged.values()];
 }
 
 function ociImage<Layer extends StoredLayer>(contents: ArchiveContents<Layer>, wanted: Wanted): StackedImage<Layer> {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
 import { digestOf, DigestBuilder, type DiffId, hexOf } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
+import { formatPlatform } from '#core/manifest';
 import {
   archiveOf,
   type BuiltImage,
@@ -110,13 +111,34 @@ describe('reading an archive gives names, config and layers of', () => {
     expect(images.map((one) => summary(one).layers)[1]).toEqual([base.diffId, base.diffId]);
   });
 
-  it('an index of several platforms: an image for each, or the one that is asked for', async () => {
+  it('an index of several platforms: one image for all, or the one that is asked for', async () => {
     const arm = { ...image, architecture: 'arm64' };
-    const items = ociMultiPlatformArchive([image, arm], 'localhost/app:1');
-    expect((await read(items)).images).toHaveLength(2);
+    const items = ociMultiPlatformArchive([arm, image], 'localhost/app:1');
+    const [all, ...others] = (await read(items)).images;
+    expect(others).toEqual([]);
+    expect(all).toMatchObject({ type: 'indexed', names: [{ text: 'localhost/app:1' }] });
+    expect(all?.type === 'indexed' && all.members.map(({ platform }) => formatPlatform(platform))).toEqual([
+      'linux/amd64',
+      'linux/arm64',
+    ]);
     const { images } = await read(items, { os: 'linux', architecture: 'arm64', variant: null });
     expect(images.map((one) => summary(one)['config'])).toEqual([digestOf(configOf(arm))]);
     await expect(read(items, { os: 'linux', architecture: 'mips', variant: null })).rejects.toThrow('linux/mips');
+  });
+
+  it('variants of one architecture: told apart, and never guessed', async () => {
+    const [v6, v7] = ['v6', 'v7'].map((variant) => ({ ...image, architecture: 'arm', config: { variant } }));
+    const named = { ...image, names: ['app:1'] };
+    const items = ociArchive([
+      { ...v6!, names: named.names },
+      { ...v7!, names: named.names },
+    ]);
+    const arm = { os: 'linux', architecture: 'arm' };
+    expect((await read(items)).images).toMatchObject([{ type: 'indexed' }]);
+    const { images } = await read(items, { ...arm, variant: 'v7' });
+    expect(images.map((one) => summary(one)['config'])).toEqual([digestOf(configOf(v7!))]);
+    const error = await failure(read(items, { ...arm, variant: null }));
+    expect([error.code, error.detail['platforms']]).toEqual(['REQUEST_INVALID', ['linux/arm/v6', 'linux/arm/v7']]);
   });
 
   it('an index of several platforms of which some are not there: those that are', async () => {
@@ -387,6 +409,7 @@ function summary(one: ArchiveImage<StoredLayer>): Summary {
   if (one.type === 'chained') {
     return { names, ids: one.chain.map((v1) => v1.config.id), layers: one.chain.map((v1) => v1.layer.diffId) };
   }
+  if (one.type === 'indexed') throw new Error('expected an image for one platform');
   return {
     names,
     layers: one.layers.map(({ diffId }) => diffId),

@@ -1,4 +1,5 @@
 import type { Descriptor, Platform } from './commit.js';
+import { VarveError } from './error.js';
 import { JsonPlace } from './json-place.js';
 import { limit } from './limit.js';
 import { isIndexType, isManifestType, mediaType } from './media-type.js';
@@ -67,6 +68,21 @@ export function platformAt(place: JsonPlace): Platform | null {
 /** `linux/arm64/v8`, as people write it. */
 export function formatPlatform({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant === null ? [] : [variant])].join('/');
+}
+
+/** Reads `linux/arm64/v8`. @throws REQUEST_INVALID */
+export function parsePlatform(text: string): Platform {
+  const [os = '', architecture = '', variant = null, ...more] = text.split('/');
+  if (os !== '' && architecture !== '' && variant !== '' && more.length === 0) return { os, architecture, variant };
+  throw new VarveError('REQUEST_INVALID', `"${text}" is not a platform: expected OS/ARCHITECTURE[/VARIANT]`, {
+    platform: text,
+  });
+}
+
+/** Whether a platform is the one that is asked for; without a variant, any is. */
+export function matchesPlatform(platform: Platform, wanted: Platform): boolean {
+  if (platform.os !== wanted.os || platform.architecture !== wanted.architecture) return false;
+  return wanted.variant === null || platform.variant === wanted.variant;
 }
 
 function descriptorAt(place: JsonPlace): Descriptor {

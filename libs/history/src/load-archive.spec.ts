@@ -276,13 +276,38 @@ describe('where a load goes', () => {
     for (const head of [chain[1], side[0]]) expect(error.message).toContain(`v1:${head?.id}`);
   });
 
-  it('must be one platform, which can be chosen', async () => {
+  it('must be one image for one ref, unless an index says that they are one', async () => {
     await using engine = openEngine();
-    const items = ociMultiPlatformArchive([zipped, { ...zipped, architecture: 'arm64' }], 'localhost/app:1');
+    const items = dockerArchive([image, { ...image, architecture: 'arm64' }]);
     const error = await engine.refusal(items);
     expect([error.code, error.detail['platforms']]).toEqual(['UNSUPPORTED', ['linux/amd64', 'linux/arm64']]);
-    await engine.load(items, { platform: { os: 'linux', architecture: 'arm64', variant: null } });
-    expect((await engine.tip(tag1)).commit.platform?.architecture).toBe('arm64');
+  });
+});
+
+describe('an image for several platforms', () => {
+  const arm = { ...zipped, architecture: 'arm64' };
+  const items = ociMultiPlatformArchive([arm, zipped], 'localhost/app:1');
+  const linuxArm = { os: 'linux', architecture: 'arm64', variant: null };
+
+  it('is a commit for each, and one that groups them, which the tag points at', async () => {
+    await using engine = openEngine();
+    const report = await engine.load(items);
+    expect(report.images).toMatchObject([{ repo: 'app', refs: [tag1], commits: 9, commitsNew: 9, layers: 2 }]);
+    const { commit } = await engine.tip(tag1);
+    expect(commit).toMatchObject({ parents: [], layers: [], base: 'empty', config: null, platform: null, time: null });
+    expect(commit.index?.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+    const stored = await engine.document(commit.manifest!.digest);
+    expect((JSON.parse(stored.toString()) as { manifests: unknown[] }).manifests).toHaveLength(2);
+    for (const { commit: id } of commit.index!) {
+      expect((await engine.graph.commit(app, id))?.chainId).toBe(chainIdOf([base.diffId, top.diffId]));
+    }
+    expect((await engine.load(items)).repositories).toMatchObject([{ commitsNew: 0, layersNew: 0 }]);
+  });
+
+  it('is that platform alone when it is asked for', async () => {
+    await using engine = openEngine();
+    await engine.load(items, { platform: linuxArm });
+    expect((await engine.tip(tag1)).commit).toMatchObject({ index: null, platform: linuxArm });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { ArchiveDocument } from '#archive/archive-image';
+import type { ArchiveDocument, ArchiveImage } from '#archive/archive-image';
 import type { EncodedCommit } from '#core/commit';
 import type { Digest } from '#core/digest';
 import { VarveError } from '#core/error';
@@ -94,7 +94,7 @@ async function layersToStore(
 ): Promise<ReceivedLayer[]> {
   const stored = new Map<Digest, ReceivedLayer>();
   for (const { image, layers } of images) {
-    const isExact = image.type === 'stacked' && image.manifest !== null;
+    const isExact = image.type !== 'chained' && image.manifest !== null;
     for (const layer of layers) {
       if (isExact ? await isLive(graph, repo, layer.digest) : await isBound(graph, repo, layer)) continue;
       stored.set(layer.digest, layer);
@@ -109,16 +109,23 @@ async function documentsToStore(
   images: readonly ImageTarget[],
 ): Promise<RepositoryLoad['documents']> {
   const found = new Map<Digest, RepositoryLoad['documents'][number]>();
-  for (const one of images.flatMap(documentsOf)) {
+  for (const one of images.flatMap(({ image }) => documentsOf(image))) {
     const { digest } = one.document;
     if (!found.has(digest) && !(await isLive(graph, repo, digest))) found.set(digest, one);
   }
   return [...found.values()];
 }
 
-function documentsOf({ image }: ImageTarget): RepositoryLoad['documents'] {
+function documentsOf(image: ArchiveImage<ReceivedLayer>): RepositoryLoad['documents'] {
   if (image.type === 'chained') {
     return image.chain.map(({ document }) => ({ document, mediaType: mediaType.legacyConfig }));
+  }
+  if (image.type === 'indexed') {
+    const { document, descriptor } = image.manifest;
+    return [
+      ...image.members.flatMap((member) => documentsOf(member.image)),
+      { document, mediaType: descriptor.mediaType },
+    ];
   }
   const config = { document: image.configDocument, mediaType: image.configMediaType };
   if (!image.manifest) return [config];

@@ -1,18 +1,21 @@
 import { type ArchiveImage, type ImageName, titleOf } from '#archive/archive-image';
 import { imageCommits, type KnownCommits } from '#archive/image-commits';
-import { platformOf } from '#archive/images-of';
+import { platformsText } from '#archive/images-of';
 import type { CommitId, EncodedCommit } from '#core/commit';
-import { VarveError } from '#core/error';
-import { formatPlatform } from '#core/manifest';
+import { unreachable, VarveError } from '#core/error';
 import { type RefName, type RepositoryName, shortRefName } from '#core/name';
 import type { ReceivedLayer } from '#layer/receive-layer';
 
-/** An image on its way into a repository. `commits`: parents before children, the last is what `refs` will hold. */
+/**
+ * An image on its way into a repository. `commits`: parents before children, the last is what `refs` will hold.
+ * `stacks`: the layers of each platform, lowest first; `layers`: those of all, each once.
+ */
 export interface ImageTarget {
   readonly title: string;
   readonly image: ArchiveImage<ReceivedLayer>;
   readonly commits: readonly EncodedCommit[];
   readonly tip: CommitId;
+  readonly stacks: readonly (readonly ReceivedLayer[])[];
   readonly layers: readonly ReceivedLayer[];
   readonly refs: readonly RefName[];
 }
@@ -26,7 +29,7 @@ export interface RepositoryTarget {
 /**
  * Sorts images into repositories: all into `repo` where it is given, else each where its names say.
  * @throws REQUEST_INVALID (an image names no repository and none was given; two images for one ref), UNSUPPORTED (they
- *   are one image for several platforms), COMMIT_INVALID, LIMIT_EXCEEDED
+ *   are for several platforms, and no index says that they are one), COMMIT_INVALID, LIMIT_EXCEEDED
  * @see design 0 "Repository and ref of a load"
  */
 export function repositoryTargets(
@@ -50,9 +53,22 @@ export function repositoryTargets(
   return targets;
 }
 
-/** The layers of an image, lowest first. */
-function layersOf(image: ArchiveImage<ReceivedLayer>): readonly ReceivedLayer[] {
-  return image.type === 'stacked' ? image.layers : image.chain.map(({ layer }) => layer);
+function stacksOf(image: ArchiveImage<ReceivedLayer>): readonly (readonly ReceivedLayer[])[] {
+  switch (image.type) {
+    case 'stacked':
+      return [image.layers];
+    case 'chained':
+      return [image.chain.map(({ layer }) => layer)];
+    case 'indexed':
+      return image.members.map((member) => member.image.layers);
+    default:
+      return unreachable(image);
+  }
+}
+
+/** A stack may have a layer twice, and counts it twice; platforms share theirs. */
+function layersOf(stacks: readonly (readonly ReceivedLayer[])[]): readonly ReceivedLayer[] {
+  return stacks.length === 1 ? (stacks[0] ?? []) : [...new Set(stacks.flat())];
 }
 
 type Tips = Map<CommitId, ImageTarget>;
@@ -68,7 +84,9 @@ function add(
   { image, commits, name }: { image: ArchiveImage<ReceivedLayer>; commits: readonly EncodedCommit[]; name: ImageName },
 ): void {
   const tip = (commits.at(-1) as EncodedCommit).id;
-  const known = tips.get(tip) ?? { title: titleOf(image), image, commits, tip, layers: layersOf(image), refs: [] };
+  const stacks = stacksOf(image);
+  const fresh = { title: titleOf(image), image, commits, tip, stacks, layers: layersOf(stacks), refs: [] };
+  const known = tips.get(tip) ?? fresh;
   tips.set(tip, { ...known, refs: [...new Set([...known.refs, name.ref])] });
 }
 
@@ -86,16 +104,11 @@ function noRepository(titles: readonly string[]): VarveError {
 }
 
 function severalImages(repo: RepositoryName, ref: RefName, images: readonly ImageTarget[]): VarveError {
-  const titles = images.map(({ title, image }) => `${title} (${platformText(image)})`);
-  const platforms = new Set(images.map(({ image }) => platformText(image)));
+  const titles = images.map(({ title, image }) => `${title} (${platformsText(image)})`);
+  const platforms = new Set(images.map(({ image }) => platformsText(image)));
   const message = `${shortRefName(ref)} of ${repo} would be ${images.length} images: ${titles.join(', ')}`;
   const detail = { repository: repo, ref, images: images.map(({ tip }) => tip) };
   return platforms.size === images.length
     ? new VarveError('UNSUPPORTED', `${message}; choose one platform`, { ...detail, platforms: [...platforms] })
     : new VarveError('REQUEST_INVALID', `${message}; load them into repositories of their own`, detail);
-}
-
-function platformText(image: ArchiveImage<ReceivedLayer>): string {
-  const platform = platformOf(image);
-  return platform ? formatPlatform(platform) : 'no platform';
 }

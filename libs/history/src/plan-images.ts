@@ -25,10 +25,8 @@ export async function planImages(
 ): Promise<void> {
   const trees = new TreeStore({ loadIndex: async (_repo, diffId) => staging.indexOf(diffId), cacheBytes });
   const planned = new Set<ChainId>([emptyChainId]);
-  for (const image of images) {
-    const stack = image.layers.map(({ diffId }) => diffId);
+  for (const { image, stack } of stacksToPlan(images, isNew)) {
     const depth = plannedDepth(stack, planned);
-    if (depth === stack.length || !image.commits.some(({ id }) => isNew.has(id))) continue;
     let tree = await trees.tree(repo, stack.slice(0, depth));
     let chain = chainIdOf(stack.slice(0, depth));
     for (let at = depth; at < stack.length; at += 1) {
@@ -36,6 +34,16 @@ export async function planImages(
       chain = extendChain(chain, stack[at] as DiffId);
       planned.add(chain);
     }
+  }
+}
+
+function* stacksToPlan(
+  images: readonly ImageTarget[],
+  isNew: ReadonlySet<CommitId>,
+): Generator<{ readonly image: ImageTarget; readonly stack: readonly DiffId[] }> {
+  for (const image of images) {
+    if (!image.commits.some(({ id }) => isNew.has(id))) continue;
+    for (const stack of image.stacks) yield { image, stack: stack.map(({ diffId }) => diffId) };
   }
 }
 

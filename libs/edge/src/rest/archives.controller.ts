@@ -2,8 +2,8 @@ import { Controller, Inject, Param, Post, Query, Req, Res } from '@nestjs/common
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Platform } from '#core/commit';
 import { VarveError } from '#core/error';
+import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
 import { loadArchive } from '#history/load-archive';
 import { ENGINE, type Engine } from '../engine.js';
@@ -17,7 +17,10 @@ import { writeContext } from './write-request.js';
 const loadQuery = z.strictObject({
   moveTags: z.enum(['true', 'false', '1', '0']).default('false').describe('Move tags that point elsewhere'),
   reason: z.string().default(''),
-  platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
+  platform: z
+    .string()
+    .optional()
+    .describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one; else all, grouped'),
 });
 const loadFails = [
   'ARCHIVE_INVALID',
@@ -87,18 +90,8 @@ export class ArchivesController {
       source: uploadedBytes(request),
       repo,
       moveTags: moveTags === 'true' || moveTags === '1',
-      platform: readPlatform(platform),
+      platform: platform === undefined ? null : parsePlatform(platform),
     };
     return renderLoad(await loadArchive(this.engine, wish, context));
   }
-}
-
-/** @throws REQUEST_INVALID */
-function readPlatform(text: string | undefined): Platform | null {
-  if (text === undefined) return null;
-  const [os = '', architecture = '', variant = null, ...more] = text.split('/');
-  if (os !== '' && architecture !== '' && variant !== '' && more.length === 0) return { os, architecture, variant };
-  throw new VarveError('REQUEST_INVALID', `"${text}" is not a platform: expected OS/ARCHITECTURE[/VARIANT]`, {
-    platform: text,
-  });
 }

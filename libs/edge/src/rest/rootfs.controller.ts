@@ -1,11 +1,14 @@
-import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { hexOf } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
+import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
 import { writeRootfs } from '#materialize/write-rootfs';
 import { stackOf } from '#ports/read-stack';
+import { commitForTree } from '#query/platform-commit';
 import { resolve } from '#query/resolve';
 import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
 import { ENGINE, type Engine } from '../engine.js';
@@ -13,6 +16,10 @@ import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
 import { RepositoryPipe } from './segment.pipe.js';
+
+const rootfsQuery = z.strictObject({
+  platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
+});
 
 @ApiTags('checkout')
 @Controller('api/v1/repos/:repo/commits/:rev/rootfs.tar')
@@ -25,7 +32,7 @@ export class RootfsController {
     description:
       'Made while it is sent; nothing has to exist before. Resume with Range and If-Range: an upgrade of the server that writes other bytes gives a fresh tar, never a splice. A failure midway cuts the connection before Content-Length is reached.',
     params: ['repo', 'rev'],
-    answers: rangeAnswers('application/x-tar', { 'Varve-Commit': 'The commit that the revision means' }),
+    answers: rangeAnswers('application/x-tar', { 'Varve-Commit': 'The commit whose files these are' }),
     fails: [
       'REPOSITORY_UNKNOWN',
       'REF_UNKNOWN',
@@ -40,10 +47,13 @@ export class RootfsController {
   async get(
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') rev: string,
+    @Query({ schema: rootfsQuery }) { platform }: z.infer<typeof rootfsQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const { commit } = await resolve(this.engine.graph, repo, rev);
+    const { graph } = this.engine;
+    const found = await resolve(graph, repo, rev);
+    const commit = await commitForTree(graph, found.commit, platform === undefined ? null : parsePlatform(platform));
     await addPosition(this.engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: rootfsTag(commit),
