@@ -18,18 +18,18 @@ const shuffled = (i: number, count: number): number => (i * 7919) % count;
 
 const floods: readonly (readonly [title: string, largest: number, flood: Flood])[] = [
   ['whiteouts of files that are there', 100_000, (n) => [numbered(n, (i) => file(`d/f${i}`)), numbered(n, (i) => file(`d/.wh.f${shuffled(i, n)}`))]],
-  ['whiteouts of nothing', 40_000, (n) => [numbered(100, (i) => file(`d/f${i}`)), numbered(n, (i) => file(`d/.wh.g${i}`))]],
-  ['whiteouts far apart in deep directories', 20_000, (n) => [file('a/b/c/d/e/f'), numbered(n, (i) => file(`a/b/c/d/x${i}/.wh.y`))]],
-  ['opaque markers on one directory', 40_000, (n) => [numbered(1000, (i) => file(`d/f${i}`)), numbered(n, () => file('d/.wh..wh..opq'))]],
-  ['opaque markers on many directories', 20_000, (n) => [numbered(n, (i) => file(`d${i}/f`)), numbered(n, (i) => file(`d${shuffled(i, n)}/.wh..wh..opq`))]],
+  ['whiteouts of nothing', 20_000, (n) => [numbered(100, (i) => file(`d/f${i}`)), numbered(n, (i) => file(`d/.wh.g${i}`))]],
+  ['whiteouts far apart in deep directories', 12_000, (n) => [file('a/b/c/d/e/f'), numbered(n, (i) => file(`a/b/c/d/x${i}/.wh.y`))]],
+  ['opaque markers on one directory', 20_000, (n) => [numbered(1000, (i) => file(`d/f${i}`)), numbered(n, () => file('d/.wh..wh..opq'))]],
+  ['opaque markers on many directories', 12_000, (n) => [numbered(n, (i) => file(`d${i}/f`)), numbered(n, (i) => file(`d${shuffled(i, n)}/.wh..wh..opq`))]],
   ['a chain of hardlinks, each to the one before', 100_000, (n) => [[...file('l0'), ...numbered(n, (i) => hardlink(`l${i + 1}`, `l${i}`))]]],
-  ['a chain of hardlinks, each to the one behind', 20_000, (n) => [[...numbered(n, (i) => hardlink(`l${i}`, `l${i + 1}`)), ...file(`l${n}`)]]],
-  ['hardlinks to the layer below', 20_000, (n) => [numbered(n, (i) => file(`f${i}`)), numbered(n, (i) => hardlink(`l${i}`, `f${shuffled(i, n)}`))]],
-  ['one name again and again', 40_000, (n) => [numbered(n, () => file('d/same'))]],
-  ['a directory with a child and a file in turns under one name', 20_000, (n) => [numbered(n / 2, () => [...directory('p'), ...file('p/x'), ...file('p')])]],
-  ['files through a symlink', 20_000, (n) => [[...directory('d'), ...symlink('l', 'd'), ...numbered(n, (i) => file(`l/f${i}`))]]],
-  ['directories where the layer below has symlinks', 20_000, (n) => [numbered(n, (i) => symlink(`s${i}`, 'x')), numbered(n, (i) => directory(`s${i}`))]],
-  ['hardlinks that each change an attribute of one file', 10_000, (n) => [[...file('f'), ...numbered(n, (i) => entryBlocks({ name: say(`l${i}`), typeFlag: '1', link: say('f'), pax: [['SCHILY.xattr.user.a', say(String(i))]] }))]]],
+  ['a chain of hardlinks, each to the one behind', 12_000, (n) => [[...numbered(n, (i) => hardlink(`l${i}`, `l${i + 1}`)), ...file(`l${n}`)]]],
+  ['hardlinks to the layer below', 12_000, (n) => [numbered(n, (i) => file(`f${i}`)), numbered(n, (i) => hardlink(`l${i}`, `f${shuffled(i, n)}`))]],
+  ['one name again and again', 20_000, (n) => [numbered(n, () => file('d/same'))]],
+  ['a directory with a child and a file in turns under one name', 12_000, (n) => [numbered(n / 2, () => [...directory('p'), ...file('p/x'), ...file('p')])]],
+  ['files through a symlink', 12_000, (n) => [[...directory('d'), ...symlink('l', 'd'), ...numbered(n, (i) => file(`l/f${i}`))]]],
+  ['directories where the layer below has symlinks', 12_000, (n) => [numbered(n, (i) => symlink(`s${i}`, 'x')), numbered(n, (i) => directory(`s${i}`))]],
+  ['hardlinks that each change an attribute of one file', 8_000, (n) => [[...file('f'), ...numbered(n, (i) => entryBlocks({ name: say(`l${i}`), typeFlag: '1', link: say('f'), pax: [['SCHILY.xattr.user.a', say(String(i))]] }))]]],
 ]; // prettier-ignore
 
 const watchdog = new Watchdog();

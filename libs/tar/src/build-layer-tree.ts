@@ -1,5 +1,4 @@
 import { assert } from '#core/error';
-import { limit } from '#core/limit';
 import { orZero } from './columns.js';
 import { emitLayerTree } from './emit-layer-tree.js';
 import { type LayerEntries, linkOf, PathCursor, role, roleOf, typeNumber, typeOf } from './layer-entries.js';
@@ -7,7 +6,7 @@ import type { LayerTree } from './layer-tree.js';
 import type { LintList } from './lint.js';
 import { compareNames } from './path-name.js';
 import { bindPending, type PendingLink } from './pending-links.js';
-import { overLimit, refusal, type TarPlace } from './refusal.js';
+import { refusal, type TarPlace } from './refusal.js';
 import { TreeNodes } from './tree-nodes.js';
 import { PathListBuilder } from './path-list.js';
 import { absent, DirectoryWalk, StepBudget, type WalkedTree } from './tree-walk.js';
@@ -53,6 +52,11 @@ class LayerTreeBuilder implements WalkedTree {
   #met: number[] | null = null;
   /** How many leading bytes the path in hand has in common with the one whose parent was walked last. */
   #sharedWithWalked = 0;
+  /**
+   * The extended attributes of inodes whose links added some. They become sets at the end: a set for each link, as
+   * large as all before it together, would be little in the tar and much in memory.
+   */
+  readonly #linkedXattrs = new Map<number, Map<string, Buffer>>();
   #canResume = false;
   #hasMarkers = false;
 
@@ -77,6 +81,7 @@ class LayerTreeBuilder implements WalkedTree {
       if (!this.#place(entry)) return null;
     }
     this.#bindPending();
+    for (const [node, xattrs] of this.#linkedXattrs) this.#nodes.extra[node] = this.#xattrSets.intern(xattrs);
     const { whiteouts, opaques } = this.#resolveMarkers();
     return emitLayerTree(
       this.#entries,
@@ -258,15 +263,12 @@ class LayerTreeBuilder implements WalkedTree {
       );
     }
     const added = orZero(entries.xattrs, entry);
-    if (added === 0 || added === nodes.extra[node]) return;
-    const both = new Map([...this.#xattrSets.valuesOf(nodes.extra[node]!), ...this.#xattrSets.valuesOf(added)]);
+    const linked = this.#linkedXattrs.get(node);
+    if (added === 0 || (!linked && added === nodes.extra[node])) return;
+    const both = linked ?? this.#xattrSets.valuesOf(nodes.extra[node]!);
+    for (const [name, value] of this.#xattrSets.valuesOf(added)) both.set(name, value);
     checkXattrs(both, this.#placeOf(entry), this.#path.view);
-    nodes.extra[node] = this.#xattrSets.intern(both);
-    // Each link makes a set of its own, as large as all links before it together: little in the tar, much in memory.
-    if (this.#xattrSets.bytes > limit.layerTextBytesMax) {
-      const message = `the extended attributes of a layer, added up over its hardlinks, have at most ${limit.layerTextBytesMax} bytes`;
-      throw overLimit(this.#placeOf(entry), 'names-too-large', message, this.#path.view);
-    }
+    this.#linkedXattrs.set(node, both);
   }
 
   #bindPending(): void {
