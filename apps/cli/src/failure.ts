@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { type ErrorCode, isVarveError, VarveError } from '#core/error';
 import { exitCode } from '#core/exit-code';
 import { OutputClosed } from './output.js';
+import { firstLine } from './terminal-text.js';
 
 /** How a command ends badly: what stands on stderr, and the exit code. */
 export interface Failure {
@@ -51,7 +52,14 @@ function detailLines({ detail }: VarveError): string[] {
 
 function listOf(value: unknown): string[] {
   if (!Array.isArray(value)) return [];
-  return value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
+  return value.map((one) => (typeof one === 'string' ? one : (candidateText(one) ?? JSON.stringify(one))));
+}
+
+/** `commit 8dbd9e392a96 add curl`: what a short id may be short for, and the first line of its commit. */
+function candidateText(value: unknown): string | undefined {
+  const { kind, hex, subject } = value as Record<string, unknown>;
+  if (typeof kind !== 'string' || typeof hex !== 'string') return undefined;
+  return `${kind} ${hex} ${typeof subject === 'string' ? firstLine(subject) : ''}`.trimEnd();
 }
 
 /** The next command to try. What a message already says itself has none. */
@@ -66,6 +74,10 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   REPOSITORY_EXISTS: () => 'varve repos',
   REF_UNKNOWN: () => 'varve refs',
   COMMIT_UNKNOWN: () => 'varve log',
+  PATH_UNKNOWN: ({ detail }) =>
+    typeof detail['layer'] === 'string' ? 'varve layer ls DIFFID' : 'varve ls REV, or varve ls REV DIRECTORY',
+  BLOB_UNKNOWN: ({ detail }) =>
+    typeof detail['layer'] === 'string' ? 'varve show REV, which names the layers of a commit' : undefined,
   REVISION_AMBIGUOUS: () => 'the same command with more digits of the id',
   REF_STALE: () => 'the same command again, once you have seen what moved: varve reflog',
   NOT_FAST_FORWARD: () => 'varve reset BRANCH REV, which may leave commits behind (the reflog keeps them)',

@@ -21,6 +21,7 @@ export function inSession(signal: AbortSignal): Run {
         await work(session, command.opts(), command.processedArgs as (string | undefined)[]);
         await session.output.flush();
       } finally {
+        await session.output.end();
         session.close();
       }
     };

@@ -1,4 +1,6 @@
 import type { Writable } from 'node:stream';
+import { type Paint, paintFor, plain } from './colour.js';
+import type { Pager } from './pager.js';
 
 /** The reader of our standard output has left (`varve log | head`). For lists this is success; nobody is told. */
 export class OutputClosed extends Error {}
@@ -13,12 +15,22 @@ const flushBytes = 64 << 10;
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
-  readonly #stdout: Writable;
+  /** Colours the answer for a terminal. */
+  readonly paint: Paint;
+  #stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  #pager: Pager | null = null;
   readonly #stderr: Writable;
   #pending = '';
 
-  constructor(options: { json: boolean; quiet: boolean; stdout: Writable; stderr: Writable }) {
+  constructor(options: {
+    json: boolean;
+    quiet: boolean;
+    stdout: Writable & { readonly isTTY?: boolean };
+    stderr: Writable;
+    env?: NodeJS.ProcessEnv;
+  }) {
     this.json = options.json;
+    this.paint = options.json ? plain : paintFor(options.stdout, options.env ?? {});
     this.quiet = options.quiet;
     this.#stdout = options.stdout;
     this.#stderr = options.stderr;
@@ -40,6 +52,28 @@ export class Output {
     const pending = this.#pending;
     this.#pending = '';
     if (pending !== '') await this.#write(pending);
+  }
+
+  /** Characters in a line of the terminal that people read this on; undefined when it is none. */
+  get width(): number | undefined {
+    return this.#stdout.isTTY === true && !this.json ? (this.#stdout.columns ?? 80) : undefined;
+  }
+
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true;
+  }
+
+  /** From now on a long answer to a terminal goes through a pager. */
+  async page(env: NodeJS.ProcessEnv): Promise<void> {
+    if (this.json || this.#stdout.isTTY !== true) return;
+    const { startPager } = await import('./pager.js');
+    this.#pager = await startPager(env);
+    if (this.#pager) this.#stdout = this.#pager.input;
+  }
+
+  /** Returns when the reader of a pager is done. */
+  async end(): Promise<void> {
+    await this.#pager?.end();
   }
 
   /** Bytes as they are, for `-o -`. @throws OutputClosed */

@@ -30,6 +30,7 @@ export class Session {
       quiet: options.quiet ?? false,
       stdout: process.stdout,
       stderr: process.stderr,
+      env: process.env,
     });
     this.signal = signal;
     this.#repo = options.repo ?? process.env['VARVE_REPO'];

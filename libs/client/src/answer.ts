@@ -151,6 +151,12 @@ export interface LoadReport {
   readonly warnings: readonly string[];
 }
 
+/** What a root filesystem became. */
+export interface ImportReport extends LoadReport {
+  /** The digest of the config that was made. */
+  readonly config: string;
+}
+
 export interface Transaction {
   readonly txid: string;
   readonly repo: string | null;

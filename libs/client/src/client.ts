@@ -226,15 +226,44 @@ export class VarveClient {
     {
       archive,
       moveTags,
+      platform,
       reason,
       idempotencyKey,
-    }: WriteOptions & { readonly archive: RequestBody; readonly moveTags: boolean },
+    }: WriteOptions & {
+      readonly archive: RequestBody;
+      readonly moveTags: boolean;
+      readonly platform?: string | undefined;
+    },
   ): Promise<answer.LoadReport> {
     return this.#conversation.write({
       method: 'POST',
       path: repo === null ? 'api/v1/archives' : repoPath(repo, 'archives'),
-      query: { moveTags: moveTags ? true : undefined, reason },
+      query: { moveTags: moveTags ? true : undefined, platform, reason },
       body: archive,
+      idempotencyKey,
+    });
+  }
+
+  /** Takes a root filesystem in as an image of one layer; without `tag`, on the branch main. */
+  importRootfs(
+    repo: string,
+    wish: WriteOptions & {
+      readonly rootfs: RequestBody;
+      readonly tag?: string | undefined;
+      readonly changes: readonly string[];
+      readonly message?: string | undefined;
+      readonly author?: string | undefined;
+      readonly time?: string | undefined;
+      readonly platform?: string | undefined;
+      readonly moveTags: boolean;
+    },
+  ): Promise<answer.ImportReport> {
+    const { rootfs, tag, changes: change, message, author, time, platform, moveTags, reason, idempotencyKey } = wish;
+    return this.#conversation.write({
+      method: 'POST',
+      path: repoPath(repo, 'imports'),
+      query: { tag, change, message, author, time, platform, moveTags: moveTags ? true : undefined, reason },
+      body: rootfs,
       idempotencyKey,
     });
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isVarveError, VarveError } from '#core/error';
+import { type FastAnswer, fastGet } from './fast-get.js';
 import { checkNotCancelled, defaultRetryPolicy, delayMs, pause } from './retry.js';
 import type { Transport } from './transport.js';
 
@@ -10,43 +11,73 @@ const silenceMaxMs = 60_000;
 export interface RootfsDownload {
   readonly lengthBytes: number;
   readonly etag: string;
-  /** What resumes cost: connections used beyond the first. */
-  readonly resumes: number;
   chunks(): AsyncGenerator<Uint8Array>;
+}
+
+export interface RootfsRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
  * Asks for a rootfs tar. A connection that breaks midway is resumed with `Range` and `If-Range`, so the bytes are one
- * tar or an error, never two spliced: after an upgrade of the server that writes other bytes, it is UNAVAILABLE and
+ * tar or an error, never two spliced: after an upgrade of the server that writes other bytes it is SIZE_MISMATCH, and
  * the caller starts again. Gives up after five connections in a row that brought nothing.
  * @throws COMMIT_UNKNOWN and all of the route; from `chunks`: UNAVAILABLE, SIZE_MISMATCH, CANCELLED
  */
-export async function openRootfs(
+export async function openRootfs(transport: Transport, request: RootfsRequest): Promise<RootfsDownload> {
+  return new ResumingDownload(await ask(transport, request, {}), {
+    signal: request.signal,
+    askAt: (from, etag) => ask(transport, request, { range: `bytes=${from}-`, 'if-range': etag }),
+  });
+}
+
+/** Plain connections take the fast way; TLS, and every answer that is no plain success, the whole HTTP client. */
+async function ask(
   transport: Transport,
-  { path, headers, signal }: { path: string; headers: Record<string, string>; signal: AbortSignal | undefined },
-): Promise<RootfsDownload> {
-  const first = await transport.send({ method: 'GET', path, headers, signal });
-  return new ResumingDownload(first, (from, etag) =>
-    transport.send({ method: 'GET', path, signal, headers: { range: `bytes=${from}-`, 'if-range': etag } }),
-    signal,
-  ); // prettier-ignore
+  { path, headers, signal }: RootfsRequest,
+  more: Readonly<Record<string, string>>,
+): Promise<FastAnswer> {
+  checkNotCancelled(signal);
+  const all = { ...headers, ...more };
+  const url = new URL(path, transport.server);
+  if (url.protocol === 'http:') {
+    // What keeps the fast way from an answer, the other way meets too, and can say.
+    const answer = await fastGet(url, { headers: all, signal, silenceMaxMs }).catch(() => undefined);
+    if (answer) return answer;
+  }
+  return answerOf(await transport.send({ method: 'GET', path, headers: all, signal }));
+}
+
+function answerOf(response: IncomingMessage): FastAnswer {
+  const headers = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
+  return {
+    status: response.statusCode ?? 0,
+    headers: new Map(headers),
+    destroy: () => response.destroy(),
+    body: async function* () {
+      response.setTimeout(silenceMaxMs, () => response.destroy(new Error(`silent for ${silenceMaxMs / 1000} s`)));
+      yield* response as AsyncIterable<Buffer>;
+    },
+  };
+}
+
+interface Resuming {
+  readonly signal: AbortSignal | undefined;
+  askAt(from: number, etag: string): Promise<FastAnswer>;
 }
 
 class ResumingDownload implements RootfsDownload {
   readonly lengthBytes: number;
   readonly etag: string;
-  readonly #first: IncomingMessage;
-  readonly #openAt: (from: number, etag: string) => Promise<IncomingMessage>;
-  readonly #signal: AbortSignal | undefined;
-  #resumes = 0;
+  readonly #first: FastAnswer;
+  readonly #resuming: Resuming;
 
-  constructor(
-    first: IncomingMessage,
-    openAt: (from: number, etag: string) => Promise<IncomingMessage>,
-    signal: AbortSignal | undefined,
-  ) {
-    const length = Number(first.headers['content-length']);
-    if (!Number.isSafeInteger(length) || first.headers.etag === undefined) {
+  constructor(first: FastAnswer, resuming: Resuming) {
+    const length = Number(first.headers.get('content-length') ?? 'none');
+    const etag = first.headers.get('etag');
+    if (!Number.isSafeInteger(length) || etag === undefined) {
       first.destroy();
       throw new VarveError(
         'UNAVAILABLE',
@@ -54,60 +85,50 @@ class ResumingDownload implements RootfsDownload {
       );
     }
     this.lengthBytes = length;
-    this.etag = first.headers.etag;
+    this.etag = etag;
     this.#first = first;
-    this.#openAt = openAt;
-    this.#signal = signal;
-  }
-
-  get resumes(): number {
-    return this.#resumes;
+    this.#resuming = resuming;
   }
 
   async *chunks(): AsyncGenerator<Uint8Array> {
+    const { signal } = this.#resuming;
     let received = 0;
     let idleAttempts = 0;
-    let response: IncomingMessage | undefined = this.#first;
+    let answer: FastAnswer | undefined = this.#first;
     while (received < this.lengthBytes) {
       const before = received;
       try {
-        response ??= await this.#resumeAt(received);
-        for await (const chunk of readUntilSilent(response)) {
+        answer ??= await this.#resumeAt(received);
+        for await (const chunk of answer.body()) {
           received += chunk.length;
           if (received > this.lengthBytes) throw tooLong(this.lengthBytes);
           yield chunk;
         }
         if (received < this.lengthBytes) throw cutShort(received, this.lengthBytes);
       } catch (error) {
-        checkNotCancelled(this.#signal);
+        checkNotCancelled(signal);
         idleAttempts = received > before ? 1 : idleAttempts + 1;
         const broken = asBroken(error, received, this.lengthBytes);
         if (idleAttempts >= defaultRetryPolicy.attemptsMax) throw broken;
-        await pause(delayMs({ policy: defaultRetryPolicy, attempts: idleAttempts, error: broken }), this.#signal);
-        this.#resumes++;
+        await pause(delayMs({ policy: defaultRetryPolicy, attempts: idleAttempts, error: broken }), signal);
       } finally {
-        response?.destroy();
-        response = undefined;
+        answer?.destroy();
+        answer = undefined;
       }
     }
   }
 
-  async #resumeAt(from: number): Promise<IncomingMessage> {
-    const response = await this.#openAt(from, this.etag);
-    const range = response.headers['content-range'];
-    if (response.statusCode === 206 && range?.startsWith(`bytes ${from}-`)) return response;
-    response.destroy();
+  async #resumeAt(from: number): Promise<FastAnswer> {
+    const answer = await this.#resuming.askAt(from, this.etag);
+    if (answer.status === 206 && answer.headers.get('content-range')?.startsWith(`bytes ${from}-`)) return answer;
+    answer.destroy();
+    const etag = answer.headers.get('etag') ?? null;
     throw new VarveError(
       'SIZE_MISMATCH',
-      `the server now writes another tar (ETag ${response.headers.etag}, was ${this.etag}): start the checkout again`,
-      { expected: this.etag, actual: response.headers.etag ?? null },
+      `the server now writes another tar (ETag ${etag}, was ${this.etag}): start the checkout again`,
+      { expected: this.etag, actual: etag },
     );
   }
-}
-
-async function* readUntilSilent(response: IncomingMessage): AsyncGenerator<Buffer> {
-  response.setTimeout(silenceMaxMs, () => response.destroy(new Error(`silent for ${silenceMaxMs / 1000} s`)));
-  yield* response as AsyncIterable<Buffer>;
 }
 
 /** What the network did becomes UNAVAILABLE and may be resumed; what is an error of its own passes as it is. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VarveError } from '#core/error';
+import { parseInstant } from '#core/instant';
 import { withHelp } from '../help.js';
 import { namedInput } from '../named-input.js';
 import { branchName, bareName, shortId } from '../ref-text.js';
@@ -50,7 +51,7 @@ export function commitCommand(run: Run): Command {
         const progress = layer ? await session.progress(`commit ${path}`, layer.sizeBytes) : undefined;
         if (layer) layer.progress = progress;
         try {
-          const time = options.time ?? commitTime();
+          const time = options.time === undefined ? commitTime() : givenTime(options.time);
           const commit = { layer, message, author, time, labels, expect, idempotencyKey };
           const made = await namedInput(path ?? '', () => session.client.commitLayer(repo, branch, commit));
           progress?.stop();
@@ -74,6 +75,15 @@ export function commitCommand(run: Run): Command {
 
 async function defaultBranch({ client }: Session, repo: string): Promise<string> {
   return bareName((await client.repository(repo)).defaultBranch);
+}
+
+function givenTime(text: string): string {
+  const time = parseInstant(text);
+  if (time) return time;
+  throw new VarveError(
+    'REQUEST_INVALID',
+    `--time "${text}" is no time: expected RFC 3339, such as 2015-06-16T00:00:00Z`,
+  );
 }
 
 /** Now, unless a reproducible build says otherwise. @see https://reproducible-builds.org/specs/source-date-epoch/ */

@@ -18,7 +18,7 @@ const pageCommits = 200;
 export function logCommand(run: Run): Command {
   const command = new Command('log')
     .description('Shows the commits that a revision reaches, newest first, a child before its parents.')
-    .argument('[rev]', 'a branch, tag, id or revision such as main~2', 'HEAD')
+    .argument('[rev]', 'a branch, tag, id or revision such as main~2, or a range: A..B, A...B', 'HEAD')
     .option('-n, --max-count <number>', 'at most so many', readCount)
     .option('--oneline', 'one line for each commit')
     .option('--first-parent', 'follow first parents alone')
@@ -37,7 +37,11 @@ export function logCommand(run: Run): Command {
         }
       }),
     );
-  return withHelp(command, ['varve log --oneline -n 20', 'varve log main~5 --json | jq -r .message'], [2, 3, 5]);
+  return withHelp(
+    command,
+    ['varve log --oneline -n 20', 'varve log v1..main', 'varve log main~5 --json | jq -r .message'],
+    [2, 3, 5],
+  );
 }
 
 function oneLine({ id, refs, message }: LoggedCommit): string {

@@ -1,24 +1,117 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ShownCommit } from '#client/answer';
+import type { Change, CommitLints, DiffSummary, Lints } from '#client/file-answer';
+import { isVarveError } from '#core/error';
+import { changeText, nameStatus, summaryText } from '../change-text.js';
 import { withHelp } from '../help.js';
 import { decoration } from '../ref-text.js';
 import type { Run } from '../in-session.js';
+import { lineText } from '../path-text.js';
+import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 import { terminalText } from '../terminal-text.js';
+
+interface Options {
+  readonly nameStatus?: boolean;
+  readonly stat?: boolean;
+}
+
+/** Changes that are shown of a commit unless all of them are asked for; a base image has thousands. */
+const changesShownMax = 50;
+const lintsShownMax = 20;
 
 /** `varve show [REV]` */
 export function showCommand(run: Run): Command {
   const command = new Command('show')
-    .description('Shows one commit: its place, sizes, layers, labels, and the image configuration (with --json).')
+    .description(
+      'Shows one commit: its place, sizes, layers, labels, what it changes against its first parent (S: it has the same ' +
+        'again), what of its layers may surprise, and with --json the image configuration.',
+    )
     .argument('[rev]', 'a branch, tag, id or revision', 'HEAD')
+    .option('--name-status', 'only the changes, all of them: the class, a tab and the path')
+    .addOption(new Option('--stat', 'only count the changes').conflicts('nameStatus'))
     .action(
-      run(async (session, _options, [rev = 'HEAD']) => {
-        const commit = await session.client.commit(await session.repository(), rev);
+      run<Options>(async (session, { nameStatus: isNames, stat }, [rev = 'HEAD']) => {
+        const repo = await session.repository();
+        const commit = await session.client.commit(repo, rev);
         if (commit.warning !== null) session.output.warn(commit.warning);
-        await session.output.answer(commit, text);
+        if (isNames === true) return writeNames(session, repo, commit.id);
+        const found = await filesOf(session, { repo, commit: commit.id, isCounted: stat === true });
+        await session.output.page(process.env);
+        await session.output.answer({ ...commit, ...found }, () =>
+          [text(commit), ...filesText(session, found)].join('\n'),
+        );
       }),
     );
-  return withHelp(command, ['varve show main', 'varve show v1:511136ea --json'], [2, 3, 5, 7]);
+  return withHelp(
+    command,
+    ['varve show main', 'varve show v1:511136ea --json', 'varve show --name-status main~1'],
+    [2, 3, 5, 7],
+  );
+}
+
+/** What a commit does to files. Null where that is not to be told: its bytes are damaged or lost. */
+interface CommitFiles {
+  readonly changes: Omit<DiffSummary, 'type'> | null;
+  /** The first changes, not all. */
+  readonly changed: readonly Change[];
+  readonly lints: Omit<CommitLints, 'commit'> | null;
+}
+
+async function writeNames({ client, output }: Session, repo: string, commit: string): Promise<void> {
+  await output.page(process.env);
+  for await (const told of client.files.diff(repo, { to: commit, shadows: true })) {
+    if (told.type === 'change') await output.entry(told, nameStatus);
+  }
+}
+
+async function filesOf(
+  { client, output }: Session,
+  { repo, commit, isCounted }: { readonly repo: string; readonly commit: string; readonly isCounted: boolean },
+): Promise<CommitFiles> {
+  const changed: Change[] = [];
+  try {
+    let changes: CommitFiles['changes'] = null;
+    for await (const line of client.files.diff(repo, {
+      to: commit,
+      shadows: true,
+      stat: isCounted ? true : undefined,
+    })) {
+      if (line.type === 'change' && changed.length < changesShownMax) changed.push(line);
+      if (line.type === 'summary') {
+        const { classes, bytesAdded, bytesRemoved } = line;
+        changes = { classes, bytesAdded, bytesRemoved };
+      }
+    }
+    const { layers, union } = await client.files.lints(repo, commit);
+    return { changes, changed, lints: { layers, union } };
+  } catch (error) {
+    if (!isVarveError(error) || !['CORRUPT', 'BLOB_UNKNOWN', 'LAYER_INVALID'].includes(error.code)) throw error;
+    output.warn(`what it changes cannot be told: ${error.message} (${error.code})`);
+    return { changes: null, changed: [], lints: null };
+  }
+}
+
+function filesText({ output }: Session, { changes, changed, lints }: CommitFiles): string[] {
+  if (changes === null) return [];
+  const count = Object.values(changes.classes).reduce((sum, one) => sum + one, 0);
+  const more = count - changed.length;
+  const lines = changed.map((change) => changeText(change, output.paint));
+  const rest = changed.length > 0 && more > 0 ? [`… and ${more} more: varve show --name-status`] : [];
+  return ['', summaryText({ type: 'summary', ...changes }), ...lines, ...rest, ...lintLines(lints)];
+}
+
+function lintLines(lints: CommitFiles['lints']): string[] {
+  const all: readonly Lints[] = lints ? [...lints.layers.map((layer) => layer.lints), lints.union] : [];
+  const total = all.reduce((sum, one) => sum + one.total, 0);
+  const kept = all.flatMap((one) => one.kept).slice(0, lintsShownMax);
+  if (total === 0) return [];
+  return [
+    '',
+    `${total} ${total === 1 ? 'thing' : 'things'} that may surprise:`,
+    ...kept.map(({ rule, path, note }) => `  ${rule} ${path === '' ? '/' : lineText(path)}: ${lineText(note)}`),
+    ...(total > kept.length ? [`  … and ${total - kept.length} more: varve show --json`] : []),
+  ];
 }
 
 function text(commit: ShownCommit): string {

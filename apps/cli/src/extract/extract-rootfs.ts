@@ -1,4 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { readTar } from '#tar/read-tar';
 import type { ExtractionReport } from './extraction-report.js';
 import { stageDirectory } from './staged-directory.js';
@@ -12,10 +11,8 @@ import { TreeWriter } from './tree-writer.js';
  */
 export async function extractRootfs(source: AsyncIterable<Uint8Array>, directory: string): Promise<ExtractionReport> {
   const staged = await stageDirectory(directory);
-  const scratch = `${staged.path}.special`;
   try {
-    await mkdir(scratch, { mode: 0o700 });
-    const writer = new TreeWriter(staged.path, scratch);
+    const writer = new TreeWriter(staged.path, staged.scratch);
     try {
       for await (const entry of readTar(source)) await writer.write(entry);
       await writer.finish();
@@ -27,7 +24,5 @@ export async function extractRootfs(source: AsyncIterable<Uint8Array>, directory
   } catch (error) {
     await staged.discard();
     throw error;
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
   }
 }

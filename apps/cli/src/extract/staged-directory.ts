@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, opendir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { opendir, realpath, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VarveError } from '#core/error';
 import { fileError } from '../file-error.js';
+import { HeldDirectory } from './held-directory.js';
 
 /** A directory that is filled beside its place and appears there whole, or not at all. */
 export interface StagedDirectory {
-  /** Absolute. Nobody but us may enter it, so nobody can plant links in it while it is filled. */
+  /** Leads to it also when someone has moved it away. */
   readonly path: string;
-  /** Puts it in place. */
+  /** An empty directory beside it, on the same file system. */
+  readonly scratch: string;
+  /** Puts it in place. @throws REQUEST_INVALID when someone moved it meanwhile */
   publish(): Promise<void>;
   discard(): Promise<void>;
 }
@@ -16,17 +19,27 @@ export interface StagedDirectory {
 /** @throws REQUEST_INVALID when `directory` is something else than absent or an empty directory */
 export async function stageDirectory(directory: string): Promise<StagedDirectory> {
   const target = await placeOf(directory);
-  const path = join(dirname(target), `.${basename(target).slice(0, 200)}.varve-${randomBytes(6).toString('hex')}`);
-  await mkdir(path, { mode: 0o700 }).catch((cause: unknown) => {
-    throw fileError(path, 'make', cause);
+  const beside = join(dirname(target), `.${basename(target).slice(0, 200)}.varve-${randomBytes(6).toString('hex')}`);
+  const held = await HeldDirectory.make(beside);
+  const scratch = await HeldDirectory.make(`${beside}.special`).catch(async (error: unknown) => {
+    await held.remove();
+    throw error;
   });
   return {
-    path,
-    publish: () =>
-      rename(path, target).catch((cause: unknown) => {
+    path: held.path,
+    scratch: scratch.path,
+    async publish() {
+      await scratch.remove();
+      if (!(await held.isInPlace())) throw refused(directory, 'was interfered with: what was extracted has been moved');
+      await rename(beside, target).catch((cause: unknown) => {
         throw fileError(directory, 'put the extracted tree at', cause);
-      }),
-    discard: () => rm(path, { recursive: true, force: true }),
+      });
+      await held.close();
+    },
+    async discard() {
+      await scratch.remove().catch(() => undefined);
+      await held.remove().catch(() => undefined);
+    },
   };
 }
 
