@@ -72,14 +72,11 @@ async function filesOf(
   const changed: Change[] = [];
   try {
     let changes: CommitFiles['changes'] = null;
-    for await (const line of client.files.diff(repo, {
-      to: commit,
-      shadows: true,
-      stat: isCounted ? true : undefined,
-    })) {
-      if (line.type === 'change' && changed.length < changesShownMax) changed.push(line);
-      if (line.type === 'summary') {
-        const { classes, bytesAdded, bytesRemoved } = line;
+    const query = { to: commit, shadows: true, stat: isCounted ? true : undefined };
+    for await (const told of client.files.diff(repo, query)) {
+      if (told.type === 'change' && changed.length < changesShownMax) changed.push(told);
+      if (told.type === 'summary') {
+        const { classes, bytesAdded, bytesRemoved } = told;
         changes = { classes, bytesAdded, bytesRemoved };
       }
     }
