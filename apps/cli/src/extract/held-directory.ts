@@ -12,6 +12,7 @@ export class HeldDirectory {
   /** Leads to it through the open file; where the system has no /proc, `madeAt`. */
   readonly path: string;
   readonly #handle: FileHandle;
+  #isClosed = false;
 
   private constructor(madeAt: string, path: string, handle: FileHandle) {
     this.madeAt = madeAt;
@@ -42,15 +43,18 @@ export class HeldDirectory {
     return isSame(this.#handle, this.madeAt);
   }
 
-  /** Removes what is in it, wherever it is; then itself, unless it was moved away. */
+  /** Removes what is in it, wherever it is; then itself, unless it was moved away. No effect when it is closed. */
   async remove(): Promise<void> {
+    // The number of a closed file may be another's by now, and `path` lead there.
+    if (this.#isClosed) return;
     for (const name of await readdir(this.path)) await rm(`${this.path}/${name}`, { recursive: true, force: true });
     if (await this.isInPlace()) await rmdir(this.madeAt);
     await this.close();
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#handle.close();
   }
 }
 

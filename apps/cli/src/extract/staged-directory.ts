@@ -30,7 +30,7 @@ export async function stageDirectory(directory: string): Promise<StagedDirectory
     scratch: scratch.path,
     async publish() {
       await scratch.remove();
-      if (!(await held.isInPlace())) throw refused(directory, 'was interfered with: what was extracted has been moved');
+      if (!(await held.isInPlace())) throw movedAway(directory);
       await rename(beside, target).catch((cause: unknown) => {
         throw fileError(directory, 'put the extracted tree at', cause);
       });
@@ -64,4 +64,9 @@ function refused(directory: string, why: string): VarveError {
   return new VarveError('REQUEST_INVALID', `${directory} ${why}: --dir wants a new or an empty directory`, {
     directory,
   });
+}
+
+function movedAway(directory: string): VarveError {
+  const message = `${directory} is not made: while it was extracted, someone moved its files away or put others there`;
+  return new VarveError('REQUEST_INVALID', message, { directory });
 }
