@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openFilesystemBlobStore } from '#adapters/filesystem/filesystem-blob-store';
 import type { DiffId } from '#core/digest';
+import { stackOfLayers } from '#core/layer-stack';
 import { parseRepositoryName } from '#core/name';
 import { receiveLayer } from '#layer/receive-layer';
 import { writeRootfs } from '#materialize/write-rootfs';
@@ -37,7 +38,7 @@ export async function benchCheckout(given?: string): Promise<string> {
     };
     const plan = async (): Promise<RootfsPlan> => {
       const trees = new TreeStore({ loadIndex: async (_, diffId) => held(diffId).index, cacheBytes: 1 << 30 });
-      return planRootfs(await trees.tree(parseRepositoryName('bench'), stack));
+      return planRootfs(await trees.tree(parseRepositoryName('bench'), stackOfLayers(stack)));
     };
     const write = (planned: RootfsPlan, file: string) =>
       pipeline(

@@ -8,7 +8,7 @@ import { Submitter } from '#history/submitter';
 import { LayerStore } from '#layer/layer-store';
 import { writeRootfs } from '#materialize/write-rootfs';
 import type { BlobStore } from '#ports/blob-store';
-import { stackOf } from '#ports/read-stack';
+import { layerStackOf } from '#ports/read-stack';
 import { Projector } from '#projection/follow';
 import { planRootfs } from '#union/rootfs-plan';
 import { TreeStore } from '#union/tree-store';
@@ -47,7 +47,7 @@ export async function loadAndWrite(bytes: Buffer): Promise<boolean> {
     for (const { repo, commit } of report.images) {
       const row = await graph.commit(repo, commit);
       if (!row) throw new Error(`${commit} was loaded, and is not there`);
-      const plan = planRootfs(await trees.tree(repo, await stackOf(graph, row)));
+      const plan = planRootfs(await trees.tree(repo, await layerStackOf(graph, trees, row)));
       let count = 0;
       for await (const chunk of writeRootfs(plan, (diffId) => layers.open(repo, diffId))) count += chunk.length;
       if (count !== plan.length) throw new Error(`${commit}: planned ${plan.length} bytes, wrote ${count}`);

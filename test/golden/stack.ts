@@ -1,4 +1,5 @@
 import { digestOf, type DiffId } from '#core/digest';
+import { stackOfLayers } from '#core/layer-stack';
 import { parseRepositoryName } from '#core/name';
 import { writeRootfs, type ByteRange } from '#materialize/write-rootfs';
 import type { BlobReader } from '#ports/blob-store';
@@ -33,7 +34,7 @@ export class Stack {
       loadIndex: async (_, diffId) => decodeLayerIndex(indexes.get(diffId)!),
       cacheBytes: 1 << 20,
     });
-    const tree = await trees.tree(repo, stored.map(({ diffId }) => diffId)); // prettier-ignore
+    const tree = await trees.tree(repo, stackOfLayers(stored.map(({ diffId }) => diffId)));
     return new Stack(planRootfs(tree), new Map(stored.map(({ diffId, tar }) => [diffId, tar])));
   }
 

@@ -3,13 +3,14 @@ import type { DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { NamedBlob } from '#core/event';
 import type { CommitRow } from '#core/graph-row';
+import { emptyStack } from '#core/layer-stack';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import { type RefValue, sameRefValue } from '#core/ref';
 import type { ReceivedLayer } from '#layer/receive-layer';
 import type { BlobStore } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
-import { stackOf } from '#ports/read-stack';
+import { layerStackOf } from '#ports/read-stack';
 import type { TreeStore } from '#union/tree-store';
 import { readRef } from './read-ref.js';
 import { staleRef } from './refusal.js';
@@ -122,7 +123,7 @@ async function checkTree(
   layer: ReceivedLayer | null,
 ): Promise<void> {
   if (!layer) return;
-  const stack = parent ? await stackOf(graph, parent) : [];
+  const stack = parent ? await layerStackOf(graph, trees, parent) : emptyStack;
   await trees.treeWith(repo, stack, { diffId: layer.diffId, index: layer.index });
 }
 

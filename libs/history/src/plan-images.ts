@@ -1,6 +1,7 @@
 import type { CommitId } from '#core/commit';
 import { type ChainId, chainIdOf, type DiffId, emptyChainId, extendChain } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
+import { stackOfLayers } from '#core/layer-stack';
 import { mergeLayer } from '#union/merge-trees';
 import { planRootfs } from '#union/rootfs-plan';
 import type { RootfsTree } from '#union/rootfs-tree';
@@ -27,7 +28,7 @@ export async function planImages(
   const planned = new Set<ChainId>([emptyChainId]);
   for (const { image, stack } of stacksToPlan(images, isNew)) {
     const depth = plannedDepth(stack, planned);
-    let tree = await trees.tree(repo, stack.slice(0, depth));
+    let tree = await trees.tree(repo, stackOfLayers(stack.slice(0, depth)));
     let chain = chainIdOf(stack.slice(0, depth));
     for (let at = depth; at < stack.length; at += 1) {
       tree = plannedOn(tree, at, { image, stack, staging });

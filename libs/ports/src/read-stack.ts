@@ -1,56 +1,74 @@
 import type { ChainId, DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { CommitRow } from '#core/graph-row';
+import { emptyStack, layersOfStack, type LayerStack, stackOn } from '#core/layer-stack';
 import type { GraphReader } from './graph-store.js';
 
-/** A stack as its top layers on a stack below, so that the stacks of one branch share what they have in common. */
-interface Stack {
-  readonly below: Stack | null;
-  readonly layers: readonly DiffId[];
+/** Somebody who knows stacks that the graph tells only commit by commit: the store of merged trees. */
+export interface KnownStacks {
+  knownStack(chainId: ChainId, depth: number): Promise<LayerStack | undefined>;
 }
 
 /** A chainID is the stack, so what is kept never grows stale, whatever graph it came from. */
-const kept = new Map<ChainId, Stack>();
+const kept = new Map<ChainId, LayerStack>();
 const keptMax = 20_000;
+/** Of the stacks on the way down, these are asked for: those that are likely to be known. */
+const askedLayers = 64;
 
 /**
- * The layers a commit means, lowest first: its own on those of its first parent, down to a commit that stands on
- * nothing. A walk ends at the first stack that is known already: on a branch that grows, at the parent. @throws CORRUPT
+ * The layers a commit means: its own on those of its first parent, down to a commit that stands on nothing. A walk ends
+ * at the first stack that is known already: on a branch that grows, at the parent. @throws CORRUPT, UNAVAILABLE
  */
-export async function stackOf(
+export async function layerStackOf(
   graph: Pick<GraphReader, 'commitAt' | 'commitBytes'>,
+  known: KnownStacks,
   commit: CommitRow,
-): Promise<DiffId[]> {
+): Promise<LayerStack> {
   const upper: { readonly chainId: ChainId; readonly layers: readonly DiffId[] }[] = [];
-  let below: Stack | null = null;
+  let stack = emptyStack;
   let missing = commit.stackLayers;
   let row = commit;
   while (missing > 0) {
-    below = kept.get(row.chainId) ?? null;
-    if (below) break;
+    const found = await lookUp(known, row, row === commit);
+    if (found) {
+      stack = found;
+      break;
+    }
     const layers = await layersOf(graph, row);
     if (layers.length > 0) upper.push({ chainId: row.chainId, layers });
     missing -= layers.length;
     if (missing > 0) row = await parentOf(graph, row);
   }
-  for (const { chainId, layers } of upper.toReversed()) {
-    below = { below, layers };
-    keep(chainId, below);
+  for (const { chainId, layers } of upper.toReversed()) stack = keep(stackOn(stack, layers, chainId));
+  return stack;
+}
+
+/** The same as a list, lowest first, for those who look at every layer. @throws CORRUPT */
+export async function stackOf(
+  graph: Pick<GraphReader, 'commitAt' | 'commitBytes'>,
+  commit: CommitRow,
+): Promise<DiffId[]> {
+  return layersOfStack(await layerStackOf(graph, { knownStack: async () => undefined }, commit));
+}
+
+async function lookUp(
+  known: KnownStacks,
+  { chainId, stackLayers }: CommitRow,
+  isFirst: boolean,
+): Promise<LayerStack | undefined> {
+  const stack = kept.get(chainId);
+  if (stack || !(isFirst || stackLayers % askedLayers === 0)) return stack;
+  const found = await known.knownStack(chainId, stackLayers);
+  return found && keep(found);
+}
+
+function keep(stack: LayerStack): LayerStack {
+  kept.set(stack.chainId, stack);
+  if (kept.size > keptMax) {
+    const [oldest] = kept.keys();
+    if (oldest !== undefined) kept.delete(oldest);
   }
-  return flatten(below);
-}
-
-function keep(chainId: ChainId, stack: Stack): void {
-  kept.set(chainId, stack);
-  if (kept.size <= keptMax) return;
-  const [oldest] = kept.keys();
-  if (oldest !== undefined) kept.delete(oldest);
-}
-
-function flatten(stack: Stack | null): DiffId[] {
-  const upperFirst: (readonly DiffId[])[] = [];
-  for (let at = stack; at !== null; at = at.below) upperFirst.push(at.layers);
-  return upperFirst.toReversed().flat();
+  return stack;
 }
 
 async function parentOf(graph: Pick<GraphReader, 'commitAt'>, { repo, id, parents }: CommitRow): Promise<CommitRow> {

@@ -1,17 +1,19 @@
 import type { DiffId } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
+import type { LayerStack } from '#core/layer-stack';
 import type { RepositoryName } from '#core/name';
 import type { BlobReader } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
-import { stackOf } from '#ports/read-stack';
+import { type KnownStacks, layerStackOf } from '#ports/read-stack';
 import type { RootfsTree } from '#union/rootfs-tree';
 import type { IndexSource } from './content-digests.js';
+import { commitForTree } from './platform-commit.js';
 import { resolve } from './resolve.js';
 
 /** What questions about files are answered from. Layers are opened for content alone; all else is in their indexes. */
 export interface FileSources {
   readonly graph: GraphReader;
-  readonly trees: { tree(repo: RepositoryName, stack: readonly DiffId[]): Promise<RootfsTree> };
+  readonly trees: KnownStacks & { tree(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> };
   readonly layers: IndexSource & { open(repo: RepositoryName, diffId: DiffId): Promise<BlobReader> };
 }
 
@@ -28,6 +30,8 @@ export async function commitTree(sources: FileSources, repo: RepositoryName, rev
   return { commit, tree: await treeOf(sources, commit), warning };
 }
 
+/** @throws REVISION_AMBIGUOUS (an image for several platforms), and what `TreeStore.tree` throws */
 export async function treeOf({ graph, trees }: FileSources, commit: CommitRow): Promise<RootfsTree> {
-  return trees.tree(commit.repo, await stackOf(graph, commit));
+  const { repo } = commit;
+  return trees.tree(repo, await layerStackOf(graph, trees, await commitForTree(graph, commit, null)));
 }

@@ -128,9 +128,10 @@ export function inodeKey(layer: number, entry: number): number {
   return layer * 2 ** 21 + entry;
 }
 
-/** Memory the columns take, in bytes. */
+/** Memory the columns and the list of layers take, in bytes; trees of one branch share the digests in the list. */
 export function treeBytes(tree: RootfsTree): number {
-  let bytes = tree.xattrSets.xattrEnd.byteLength + tree.xattrSets.xattrText.byteLength;
+  let bytes = tree.layers.length * 8;
+  bytes += tree.xattrSets.xattrEnd.byteLength + tree.xattrSets.xattrText.byteLength;
   for (const column of Object.values(tree)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
   return bytes;
 }

@@ -1,5 +1,6 @@
 import { digestOf, type DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
+import { emptyStack, stackOfLayers } from '#core/layer-stack';
 import { parseRepositoryName } from '#core/name';
 import type { LayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
@@ -40,44 +41,44 @@ const [a, b, c] = ['a', 'b', 'c'].map((name) => layer({ name, body: name })) as 
 
 describe('TreeStore', () => {
   it('gives the empty tree for a stack without layers', async () => {
-    expect(await storeOf([]).trees.tree(repo, [])).toBe(emptyTree);
+    expect(await storeOf([]).trees.tree(repo, emptyStack)).toBe(emptyTree);
   });
 
   it('makes a tree once, also for callers at one time', async () => {
     const { trees, loaded } = storeOf([a, b]);
     const stack = [a.diffId, b.diffId];
-    const [one, other] = await Promise.all([trees.tree(repo, stack), trees.tree(repo, stack)]);
+    const [one, other] = await Promise.all([
+      trees.tree(repo, stackOfLayers(stack)),
+      trees.tree(repo, stackOfLayers(stack)),
+    ]);
     expect(one).toBe(other);
-    expect(await trees.tree(repo, stack)).toBe(one);
+    expect(await trees.tree(repo, stackOfLayers(stack))).toBe(one);
     expect(planRootfs(one)).toBe(planRootfs(one));
     expect(loaded).toEqual(stack);
   });
 
   it('starts from the longest part of a stack that it has', async () => {
     const { trees, loaded } = storeOf([a, b, c]);
-    await trees.tree(repo, [a.diffId, b.diffId]);
+    await trees.tree(repo, stackOfLayers([a.diffId, b.diffId]));
     loaded.length = 0;
-    expect((await trees.tree(repo, [a.diffId, b.diffId, c.diffId])).nodeCount).toBe(4);
+    expect((await trees.tree(repo, stackOfLayers([a.diffId, b.diffId, c.diffId]))).nodeCount).toBe(4);
     expect(loaded).toEqual([c.diffId]);
   });
 
   it('lets go of the tree that was used longest ago', async () => {
     const { trees, loaded } = storeOf([a, b, c], 1500);
-    const one = await trees.tree(repo, [a.diffId]);
-    await trees.tree(repo, [b.diffId]);
+    const one = await trees.tree(repo, stackOfLayers([a.diffId]));
+    await trees.tree(repo, stackOfLayers([b.diffId]));
     for (let round = 0; round < 40; round++)
-      await trees.tree(
-        repo,
-        Array.from({ length: round + 1 }, () => c.diffId),
-      );
+      await trees.tree(repo, stackOfLayers(Array.from({ length: round + 1 }, () => c.diffId)));
     loaded.length = 0;
-    expect(await trees.tree(repo, [a.diffId])).not.toBe(one);
+    expect(await trees.tree(repo, stackOfLayers([a.diffId]))).not.toBe(one);
     expect(loaded).toEqual([a.diffId]);
   });
 
   it('plans a layer that is not stored', async () => {
     const { trees, loaded } = storeOf([a]);
-    expect((await trees.treeWith(repo, [a.diffId], b)).nodeCount).toBe(3);
+    expect((await trees.treeWith(repo, stackOfLayers([a.diffId]), b)).nodeCount).toBe(3);
     expect(loaded).toEqual([a.diffId]);
   });
 
@@ -85,17 +86,19 @@ describe('TreeStore', () => {
     const dangling = layer({ name: 'x', flag: '1', link: 'a' });
     const { trees } = storeOf([a, b, dangling]);
     for (let round = 0; round < 2; round++) {
-      const refused = await trees.tree(repo, [b.diffId, dangling.diffId]).catch((error: unknown) => error);
+      const refused = await trees
+        .tree(repo, stackOfLayers([b.diffId, dangling.diffId]))
+        .catch((error: unknown) => error);
       expect(refused).toMatchObject({
         code: 'LAYER_INVALID',
         detail: { rule: 'dangling-link', layer: dangling.diffId, entry: 0 },
       });
     }
-    expect((await trees.tree(repo, [a.diffId, dangling.diffId])).nodeCount).toBe(3);
+    expect((await trees.tree(repo, stackOfLayers([a.diffId, dangling.diffId]))).nodeCount).toBe(3);
   });
 
   it('passes on what the loader throws', async () => {
     const { trees } = storeOf([a]);
-    await expect(trees.tree(repo, [a.diffId, c.diffId])).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+    await expect(trees.tree(repo, stackOfLayers([a.diffId, c.diffId]))).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
   });
 });

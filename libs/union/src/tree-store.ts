@@ -1,23 +1,32 @@
-import { type ChainId, chainIdOf, type DiffId, emptyChainId, extendChain } from '#core/digest';
+import type { ChainId, DiffId } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
+import { downStack, emptyStack, type LayerStack, stackOn } from '#core/layer-stack';
 import type { RepositoryName } from '#core/name';
 import type { LayerIndex } from '#tar/layer-index';
 import { mergeLayer } from './merge-trees.js';
 import { emptyTree, type RootfsTree, treeBytes } from './rootfs-tree.js';
+import type { TreeCheckpoints } from './tree-checkpoints.js';
 
 export interface TreeStoreOptions {
   /** Reads the index of a layer of a repository. @throws BLOB_UNKNOWN, CORRUPT, UNAVAILABLE */
   loadIndex(repo: RepositoryName, diffId: DiffId): Promise<LayerIndex>;
   /** How much memory trees may take that nobody is using. */
   readonly cacheBytes: number;
+  /** Where trees outlive the process. Absent: they do not. */
+  readonly checkpoints?: Pick<TreeCheckpoints, 'read' | 'writeSoon'>;
 }
 
 /** What a plan takes beside its tree, for each node. */
 const planBytesPerNode = 8;
+/** Every tree of so many layers, or a multiple, is written when a branch grows past it. */
+const checkpointLayers = 64;
+/** A tree that took this many merges is written too, so that the next process does not merge them again. */
+const mergesMax = 8;
 
 /**
  * The merged tree of any stack. Trees are kept by chainID, the least recently used go first; a longer stack is made
- * from the longest part of it that is kept. Equal calls at one time share one merge.
+ * from the longest part of it that is kept in memory or was written as a checkpoint. Equal calls at one time share one
+ * merge.
  */
 export class TreeStore {
   readonly #options: TreeStoreOptions;
@@ -34,50 +43,75 @@ export class TreeStore {
    * @throws LAYER_INVALID (a layer has no meaning on those below it; detail names it as `layer`), LIMIT_EXCEEDED,
    * BLOB_UNKNOWN, CORRUPT, UNAVAILABLE
    */
-  tree(repo: RepositoryName, stack: readonly DiffId[]): Promise<RootfsTree> {
-    return this.#shared(stack, `tree ${repo}`, (diffId) => this.#options.loadIndex(repo, diffId));
+  tree(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> {
+    return this.#shared(stack, `tree ${repo}`, () => this.#merged(repo, stack));
   }
 
   /** The tree of a stack and one layer on top of it, whose index need not be stored yet. @throws as `tree` */
   treeWith(
     repo: RepositoryName,
-    stack: readonly DiffId[],
+    stack: LayerStack,
     added: { readonly diffId: DiffId; readonly index: LayerIndex },
   ): Promise<RootfsTree> {
-    const load = async (diffId: DiffId): Promise<LayerIndex> =>
-      diffId === added.diffId ? added.index : await this.#options.loadIndex(repo, diffId);
+    const whole = stackOn(stack, [added.diffId]);
     // Not shared with `tree`, which fails for a layer that is not stored.
-    return this.#shared([...stack, added.diffId], `with ${repo}`, load);
+    return this.#shared(whole, `with ${repo}`, async () => {
+      const tree = putOn(await this.tree(repo, stack), added.diffId, added.index);
+      if (whole.depth % checkpointLayers === 0) this.#options.checkpoints?.writeSoon(whole.chainId, tree);
+      return tree;
+    });
+  }
+
+  /**
+   * The stack of a chainID, when its tree is in memory or written. Where a history is walked down to find the stack of a
+   * commit, the walk may end here. @throws UNAVAILABLE
+   */
+  async knownStack(chainId: ChainId, depth: number): Promise<LayerStack | undefined> {
+    const tree = await this.#known(chainId);
+    return tree?.layers.length === depth ? stackOn(emptyStack, tree.layers, chainId) : undefined;
   }
 
   /** Waits for a merge of the same stack in the same repository when there is one: another may lack the layers. */
-  #shared(stack: readonly DiffId[], kind: string, load: (diffId: DiffId) => Promise<LayerIndex>): Promise<RootfsTree> {
-    const chain = chainIdOf(stack);
-    const kept = this.#take(chain);
+  #shared({ chainId }: LayerStack, kind: string, make: () => Promise<RootfsTree>): Promise<RootfsTree> {
+    const kept = this.#take(chainId);
     if (kept) return Promise.resolve(kept);
-    const key = `${chain} ${kind}`;
+    const key = `${chainId} ${kind}`;
     const underway = this.#underway.get(key);
     if (underway) return underway;
-    const merging = this.#merge(stack, load).finally(() => this.#underway.delete(key));
-    this.#underway.set(key, merging);
-    return merging;
+    const making = make()
+      .then((tree) => this.#keep(chainId, tree))
+      .finally(() => this.#underway.delete(key));
+    this.#underway.set(key, making);
+    return making;
   }
 
-  async #merge(stack: readonly DiffId[], load: (diffId: DiffId) => Promise<LayerIndex>): Promise<RootfsTree> {
-    const chains = chainsOf(stack);
-    let depth = stack.length;
-    while (depth > 0 && !this.#kept.has(chains[depth]!)) depth--;
-    let tree = depth === 0 ? emptyTree : this.#take(chains[depth]!)!;
-    for (; depth < stack.length; depth++) {
-      const diffId = stack[depth]!;
-      tree = putOn(tree, diffId, await load(diffId));
+  async #merged(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> {
+    const missing: DiffId[] = [];
+    let tree = emptyTree;
+    for (const { stack: part, top } of downStack(stack)) {
+      const mayBeWritten = missing.length === 0 || part.depth % checkpointLayers === 0;
+      const known = mayBeWritten ? await this.#known(part.chainId) : this.#take(part.chainId);
+      if (known) {
+        tree = known;
+        break;
+      }
+      missing.push(top);
     }
-    if (stack.length > 0) this.#keep(chains[stack.length]!, tree);
+    for (const diffId of missing.toReversed()) tree = putOn(tree, diffId, await this.#options.loadIndex(repo, diffId));
+    if (missing.length >= mergesMax) this.#options.checkpoints?.writeSoon(stack.chainId, tree);
     return tree;
   }
 
+  /** A tree that is kept, or was written. */
+  async #known(chainId: ChainId): Promise<RootfsTree | undefined> {
+    const kept = this.#take(chainId);
+    if (kept) return kept;
+    const written = await this.#options.checkpoints?.read(chainId);
+    return written && this.#keep(chainId, written);
+  }
+
   #take(chain: ChainId): RootfsTree | undefined {
-    if (chain === emptyChainId) return emptyTree;
+    if (chain === emptyStack.chainId) return emptyTree;
     const tree = this.#kept.get(chain);
     if (tree) {
       this.#kept.delete(chain);
@@ -86,8 +120,10 @@ export class TreeStore {
     return tree;
   }
 
-  #keep(chain: ChainId, tree: RootfsTree): void {
-    if (this.#kept.has(chain)) return;
+  /** Keeps it, unless another was faster: then that one, so that all share one plan. */
+  #keep(chain: ChainId, tree: RootfsTree): RootfsTree {
+    const other = this.#take(chain);
+    if (other) return other;
     this.#kept.set(chain, tree);
     this.#keptBytes += keptBytes(tree);
     for (const [oldest, old] of this.#kept) {
@@ -95,6 +131,7 @@ export class TreeStore {
       this.#kept.delete(oldest);
       this.#keptBytes -= keptBytes(old);
     }
+    return tree;
   }
 }
 
@@ -106,13 +143,6 @@ function putOn(tree: RootfsTree, diffId: DiffId, index: LayerIndex): RootfsTree 
     const where = `layer ${diffId}, number ${tree.layers.length} of its stack`;
     throw new VarveError(cause.code, `${where}: ${cause.message}`, { ...cause.detail, layer: diffId }, { cause });
   }
-}
-
-/** The chainID of every prefix of a stack, by its length. */
-function chainsOf(stack: readonly DiffId[]): ChainId[] {
-  const chains: ChainId[] = [emptyChainId];
-  for (const diffId of stack) chains.push(extendChain(chains.at(-1)!, diffId));
-  return chains;
 }
 
 function keptBytes(tree: RootfsTree): number {

@@ -9,6 +9,7 @@ import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import { Projector } from '#projection/follow';
 import { rebuild } from '#projection/rebuild';
+import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreeStore } from '#union/tree-store';
 import type { Config } from './config.js';
 import { foldersOf, openBlobStore, openEventLog, openGraph } from './locations.js';
@@ -46,7 +47,9 @@ export async function openEngine(config: Config): Promise<RunningEngine> {
     const projector = new Projector({ log, graph });
     projector.start();
     opened.defer(() => projector.stop());
-    const running = assemble({ config, log, graph, blobs, projector });
+    const checkpoints = new TreeCheckpoints(blobs);
+    opened.defer(() => checkpoints.settled());
+    const running = assemble({ config, log, graph, blobs, checkpoints, projector });
     opened.defer(() => running.submitter.close());
     await projector.caughtUp().catch(onlyItsFailure);
     return { engine: running, failed: projector.failure, swept, close: () => opened.disposeAsync() };
@@ -61,14 +64,16 @@ interface Opened {
   readonly log: EventLog;
   readonly graph: GraphStore;
   readonly blobs: BlobStore;
+  readonly checkpoints: TreeCheckpoints;
   readonly projector: Projector;
 }
 
-function assemble({ config, log, graph, blobs, projector }: Opened): Engine {
+function assemble({ config, log, graph, blobs, checkpoints, projector }: Opened): Engine {
   const layers = new LayerStore(graph, blobs);
   const trees = new TreeStore({
     loadIndex: (repo, diffId) => layers.index(repo, diffId),
     cacheBytes: config.treeCacheBytes,
+    checkpoints,
   });
   let failure: VarveError | undefined;
   void projector.failure.then((reason) => (failure = reason));

@@ -7,7 +7,7 @@ import type { CommitRow } from '#core/graph-row';
 import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
 import { writeRootfs } from '#materialize/write-rootfs';
-import { stackOf } from '#ports/read-stack';
+import { layerStackOf } from '#ports/read-stack';
 import { commitForTree } from '#query/platform-commit';
 import { resolve } from '#query/resolve';
 import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
@@ -73,7 +73,7 @@ function rootfsTag({ chainId }: CommitRow): string {
 }
 
 async function openRootfs({ graph, trees, layers }: Engine, commit: CommitRow) {
-  const plan = planRootfs(await trees.tree(commit.repo, await stackOf(graph, commit)));
+  const plan = planRootfs(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
   return {
     size: plan.length,
     read: (from: number, to: number) => writeRootfs(plan, (diffId) => layers.open(commit.repo, diffId), { from, to }),

@@ -1,0 +1,67 @@
+import type { ChainId } from '#core/digest';
+import { isVarveError } from '#core/error';
+import type { BlobStore, DerivedAddress } from '#ports/blob-store';
+import { readBlob } from '#ports/read-blob';
+import type { RootfsTree } from './rootfs-tree.js';
+import { decodeTree, encodeTree, treeCodecVersion } from './tree-codec.js';
+
+/** More trees than this do not wait to be written: what is left out costs time, and what waits costs memory. */
+const waitingMax = 4;
+
+/**
+ * Merged trees in the blob store, by chainID, so that no history is merged again from its first layer. All of them may
+ * be deleted at any time: they are made again. One that is damaged counts as missing.
+ */
+export class TreeCheckpoints {
+  readonly #blobs: Pick<BlobStore, 'open' | 'stageDerived'>;
+  #waiting = 0;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(blobs: Pick<BlobStore, 'open' | 'stageDerived'>) {
+    this.#blobs = blobs;
+  }
+
+  /** @throws UNAVAILABLE */
+  async read(chainId: ChainId): Promise<RootfsTree | undefined> {
+    try {
+      const reader = await this.#blobs.open(addressOf(chainId));
+      try {
+        return decodeTree(await readBlob(reader));
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      if (isVarveError(error) && (error.code === 'BLOB_UNKNOWN' || error.code === 'CORRUPT')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes it when those before are written; nobody waits for it, and nobody is told when there is no room. */
+  writeSoon(chainId: ChainId, tree: RootfsTree): void {
+    if (this.#waiting >= waitingMax) return;
+    this.#waiting++;
+    this.#written = this.#written
+      .then(() => this.#write(chainId, tree))
+      .catch(() => undefined)
+      .finally(() => this.#waiting--);
+  }
+
+  /** Settles when everything that was to be written is, or has failed to be. */
+  settled(): Promise<void> {
+    return this.#written;
+  }
+
+  async #write(chainId: ChainId, tree: RootfsTree): Promise<void> {
+    const staged = await this.#blobs.stageDerived();
+    try {
+      await staged.write(encodeTree(tree));
+      await staged.seal(addressOf(chainId));
+    } finally {
+      await staged.discard();
+    }
+  }
+}
+
+function addressOf(chainId: ChainId): DerivedAddress {
+  return { kind: 'tree', version: treeCodecVersion, key: chainId };
+}
