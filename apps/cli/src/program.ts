@@ -44,10 +44,13 @@ const verbs: readonly Verb[] = [
   { name: 'reset', group: groups.move, summary: 'point a branch at any commit', load: async (run) => (await import('./commands/reset.js')).resetCommand(run) },
   { name: 'rollback', group: groups.move, summary: 'point a ref back at an earlier commit', load: async (run) => (await import('./commands/rollback.js')).rollbackCommand(run) },
   { name: 'load', group: groups.bytes, summary: 'take in an image archive', load: async (run) => (await import('./commands/load.js')).loadCommand(run) },
+  { name: 'import', group: groups.bytes, summary: 'take in a root filesystem as an image of one layer', load: async (run) => (await import('./commands/import.js')).importCommand(run) },
   { name: 'commit', group: groups.bytes, summary: 'put a layer on a branch', load: async (run) => (await import('./commands/commit.js')).commitCommand(run) },
   { name: 'checkout', group: groups.bytes, summary: 'write the root filesystem of a commit', load: async (run) => (await import('./commands/checkout.js')).checkoutCommand(run) },
   { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
   { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },
+  { name: 'fsck', group: groups.care, summary: 'check everything the server keeps', load: async (run) => (await import('./commands/fsck.js')).fsckCommand(run) },
+  { name: 'completion', group: groups.care, summary: 'print a script that completes command lines', load: async (run) => (await import('./commands/completion.js')).completionCommand(() => wholeProgram(run)) },
   { name: 'version', group: groups.care, summary: 'show the versions of the command and the server', load: async (run) => (await import('./commands/version.js')).versionCommand(run) },
 ]; // prettier-ignore
 
@@ -69,6 +72,11 @@ export async function programFor(args: readonly string[], run: Run): Promise<Com
     .addHelpText('after', allExitCodes());
   for (const verb of verbs) program.addCommand(await commandOf(verb, { program, args, run }));
   return program;
+}
+
+/** With the files of all verbs. */
+function wholeProgram(run: Run): Promise<Command> {
+  return programFor(verbs.map(({ name }) => name), run);
 }
 
 async function commandOf(

@@ -176,10 +176,11 @@ function pathOf({ digest }: Descriptor): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
-function missing({ digest, mediaType }: Descriptor, kind: string): VarveError {
+function missing(descriptor: Descriptor, kind: string): VarveError {
+  const { digest } = descriptor;
   return new VarveError('BLOB_MISSING', `the archive names the ${kind} ${digest} and does not hold it`, {
     digest,
-    mediaType,
+    mediaType: descriptor.mediaType,
   });
 }
 

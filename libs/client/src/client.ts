@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type * as answer from './answer.js';
-import { Conversation, repoPath } from './conversation.js';
+import { Conversation, repoPath, withQuery } from './conversation.js';
 import { FileQuestions } from './file-questions.js';
+import type { FsckLine } from './fsck-answer.js';
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
 import { openRootfs, type RootfsDownload } from './rootfs-download.js';
 import type { RequestBody } from './transport.js';
@@ -270,12 +271,13 @@ export class VarveClient {
 
   /**
    * The root filesystem of a commit as the canonical tar. The revision is resolved first: a branch that moves while the
-   * connection is resumed must not mix two trees.
+   * connection is resumed must not mix two trees. `platform` (`linux/arm64`) chooses from an image for several.
+   * @throws REVISION_AMBIGUOUS with detail.platforms when it is one for several and none is chosen
    */
-  async rootfs(repo: string, rev: string): Promise<Checkout> {
+  async rootfs(repo: string, rev: string, platform?: string): Promise<Checkout> {
     const { commit, warning } = await this.resolve(repo, rev);
     const { transport, signal } = this.#conversation;
-    const path = repoPath(repo, 'commits', commit, 'rootfs.tar');
+    const path = withQuery(repoPath(repo, 'commits', commit, 'rootfs.tar'), { platform });
     const open = (): Promise<RootfsDownload> =>
       openRootfs(transport, { path, headers: this.#conversation.readHeaders(), signal });
     return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
@@ -302,6 +304,11 @@ export class VarveClient {
 
   rebuild({ idempotencyKey }: WriteOptions = {}): Promise<answer.Rebuilt> {
     return this.#conversation.write({ method: 'POST', path: 'api/v1/rebuild', idempotencyKey });
+  }
+
+  /** Checks everything the server keeps; findings come as they are found. Reading no further stops it. */
+  fsck({ quick }: { readonly quick: boolean }): AsyncGenerator<FsckLine> {
+    return this.#conversation.lines('api/v1/fsck', { quick: quick ? true : undefined }, 'POST');
   }
 
   /** Lets the process end: idle connections are closed. */

@@ -1,3 +1,4 @@
+import type { ArchiveImage } from '#archive/archive-image';
 import { readArchive } from '#archive/read-archive';
 import { canonicalJson } from '#core/canonical-json';
 import type { Platform } from '#core/commit';
@@ -5,6 +6,7 @@ import { digestOf, hexOf } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
 import { decompress } from '#layer/decompress';
+import type { ReceivedLayer } from '#layer/receive-layer';
 import type { LoadedImage, LoadedRepository, LoadReport } from './load-report.js';
 import { compareWithGraph, type RepositoryLoad } from './load-repository.js';
 import { LoadStaging } from './load-staging.js';
@@ -47,17 +49,33 @@ export async function loadArchive(
     const counted = new CountedSource(options.source, options.onProgress);
     const receive = (bytes: AsyncIterable<Uint8Array>) => staging.receive(bytes);
     const { images, warnings } = await readArchive(plainBytes(counted), { receive, platform: options.platform });
-    const targets = repositoryTargets(images, options.repo);
-    const asked = { ...context, request: requestOf(options, targets, staging) };
-    const loading = { moveTags: options.moveTags, context: asked, staging };
-
-    const loads = await prepareAll(stores, targets, loading);
-    const repositories: LoadedRepository[] = [];
-    for (const load of loads) repositories.push(await writeLoad(stores, load, loading));
-    return { images: loads.flatMap(reportImages), repositories, bytesRead: counted.bytesRead, warnings };
+    const recorded = await recordImages(stores, { ...options, images, staging }, context);
+    return { ...recorded, bytesRead: counted.bytesRead, warnings };
   } finally {
     await staging.discard();
   }
+}
+
+/** Images whose layers a staging holds, on their way into the repositories that they name. */
+export interface ImagesToRecord extends Pick<LoadOptions, 'repo' | 'moveTags'> {
+  readonly images: readonly ArchiveImage<ReceivedLayer>[];
+  readonly staging: LoadStaging;
+}
+
+/** Plans and writes images. The caller discards the staging in the end. @throws as `loadArchive` does */
+export async function recordImages(
+  stores: LoadStores,
+  { images, staging, ...options }: ImagesToRecord,
+  context: WriteContext,
+): Promise<Pick<LoadReport, 'images' | 'repositories'>> {
+  const targets = repositoryTargets(images, options.repo);
+  const asked = { ...context, request: requestOf(options, targets, staging) };
+  const loading = { moveTags: options.moveTags, context: asked, staging };
+
+  const loads = await prepareAll(stores, targets, loading);
+  const repositories: LoadedRepository[] = [];
+  for (const load of loads) repositories.push(await writeLoad(stores, load, loading));
+  return { images: loads.flatMap(reportImages), repositories };
 }
 
 /** Everything that can be refused is refused here, for all repositories, before anything is made visible. */
@@ -107,7 +125,7 @@ function reportImages({ target, commits, layers }: RepositoryLoad): LoadedImage[
 
 /** What makes it this load and no other: the options, and what the archive turned out to hold. */
 function requestOf(
-  { repo, moveTags }: LoadOptions,
+  { repo, moveTags }: Pick<LoadOptions, 'repo' | 'moveTags'>,
   targets: readonly RepositoryTarget[],
   { layerDigests }: LoadStaging,
 ): string {

@@ -24,14 +24,14 @@ export interface CommitTree {
   readonly warning: string | null;
 }
 
-/** @throws what `resolve` and `TreeStore.tree` throw */
+/** @throws what `resolve`, `commitForTree` and `TreeStore.tree` throw */
 export async function commitTree(sources: FileSources, repo: RepositoryName, revision: string): Promise<CommitTree> {
-  const { commit, warning } = await resolve(sources.graph, repo, revision);
+  const { commit: named, warning } = await resolve(sources.graph, repo, revision);
+  const commit = await commitForTree(sources.graph, named, null);
   return { commit, tree: await treeOf(sources, commit), warning };
 }
 
-/** @throws REVISION_AMBIGUOUS (an image for several platforms), and what `TreeStore.tree` throws */
 export async function treeOf({ graph, trees }: FileSources, commit: CommitRow): Promise<RootfsTree> {
   const { repo } = commit;
-  return trees.tree(repo, await layerStackOf(graph, trees, await commitForTree(graph, commit, null)));
+  return trees.tree(repo, await layerStackOf(graph, trees, commit));
 }

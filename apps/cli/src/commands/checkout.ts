@@ -6,10 +6,12 @@ import { withHelp } from '../help.js';
 import { OutputClosed } from '../output.js';
 import { shortId } from '../ref-text.js';
 import type { Run } from '../in-session.js';
+import { withOwnPlatform } from '../own-platform.js';
 import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 
 interface Options {
+  readonly platform?: string;
   readonly output?: string;
   readonly dir?: string;
 }
@@ -23,14 +25,15 @@ export function checkoutCommand(run: Run): Command {
     )
     .argument('<rev>', 'a branch, tag, id or revision')
     .option('-o, --output <file>', 'the tar to write; - is standard output')
+    .option('--platform <os/arch>', "of an image for several platforms, this one (default: this machine's)")
     .addOption(new Option('--dir <directory>', 'a new or empty directory to extract into').conflicts('output'))
     .action(
-      run<Options>(async (session, { output, dir }, [rev = '']) => {
+      run<Options>(async (session, { output, dir, platform }, [rev = '']) => {
         if (output === undefined && dir === undefined) {
           throw new VarveError('REQUEST_INVALID', 'say where to: -o FILE, -o - or --dir DIRECTORY');
         }
         const repo = await session.repository();
-        const checkout = await session.client.rootfs(repo, rev);
+        const checkout = await withOwnPlatform(session, platform, (one) => session.client.rootfs(repo, rev, one));
         if (checkout.warning !== null) session.output.warn(checkout.warning);
         const progress = await session.progress(`checkout ${shortId(checkout.commit)}`, checkout.download.lengthBytes);
         const chunks = counted(checkout.download.chunks(), (bytes) => progress.add(bytes));

@@ -8,6 +8,7 @@ import type { Run } from '../in-session.js';
 import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 import { uploadOf } from '../upload.js';
+import { writingTime } from '../writing-time.js';
 
 interface Options {
   readonly empty?: boolean;
@@ -51,7 +52,7 @@ export function commitCommand(run: Run): Command {
         const progress = layer ? await session.progress(`commit ${path}`, layer.sizeBytes) : undefined;
         if (layer) layer.progress = progress;
         try {
-          const time = options.time === undefined ? commitTime() : givenTime(options.time);
+          const time = options.time === undefined ? writingTime() : givenTime(options.time);
           const commit = { layer, message, author, time, labels, expect, idempotencyKey };
           const made = await namedInput(path ?? '', () => session.client.commitLayer(repo, branch, commit));
           progress?.stop();
@@ -84,15 +85,4 @@ function givenTime(text: string): string {
     'REQUEST_INVALID',
     `--time "${text}" is no time: expected RFC 3339, such as 2015-06-16T00:00:00Z`,
   );
-}
-
-/** Now, unless a reproducible build says otherwise. @see https://reproducible-builds.org/specs/source-date-epoch/ */
-function commitTime(): string {
-  const epoch = process.env['SOURCE_DATE_EPOCH'];
-  if (epoch === undefined || epoch === '') return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const time = new Date(Number(epoch) * 1000);
-  if (!/^\d{1,12}$/.test(epoch) || Number.isNaN(time.getTime())) {
-    throw new VarveError('REQUEST_INVALID', `SOURCE_DATE_EPOCH is "${epoch}"; expected seconds since 1970`);
-  }
-  return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }

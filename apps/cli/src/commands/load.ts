@@ -11,6 +11,7 @@ import { fileStat, uploadOf } from '../upload.js';
 
 interface Options {
   readonly moveTags?: boolean;
+  readonly platform?: string;
   readonly message?: string;
   readonly idempotencyKey?: string;
 }
@@ -25,19 +26,20 @@ export function loadCommand(run: Run): Command {
     )
     .argument('<archive>', 'a tar, an unpacked archive, or - for standard input')
     .option('--move-tags', 'move tags that point elsewhere (the reflog keeps where they were)')
+    .option('--platform <os/arch>', 'of an image for several platforms, this one; else all, grouped')
     .option('-m, --message <reason>', 'why, for the reflog')
     .option('--idempotency-key <key>', 'makes retries one write')
     .action(
-      run<Options>(async (session, { moveTags, message: reason, idempotencyKey }, [path = '']) => {
+      run<Options>(async (session, { moveTags, platform, message: reason, idempotencyKey }, [path = '']) => {
         const upload = await archiveAt(path);
         const progress = await session.progress(`load ${path}`, upload.body.sizeBytes);
         upload.watch(progress);
         try {
-          const wish = { archive: upload.body, moveTags: moveTags === true, reason, idempotencyKey };
+          const wish = { archive: upload.body, moveTags: moveTags === true, platform, reason, idempotencyKey };
           const report = await namedInput(path, () => session.client.loadArchive(session.namedRepository, wish));
           progress.stop();
           for (const warning of report.warnings) session.output.warn(warning);
-          await session.output.answer(report, text);
+          await session.output.answer(report, loadText);
         } finally {
           progress.stop();
         }
@@ -50,7 +52,7 @@ export function loadCommand(run: Run): Command {
   );
 }
 
-function text({ images, repositories }: LoadReport): string {
+export function loadText({ images, repositories }: LoadReport): string {
   const stored = repositories.reduce((bytes, { bytesStored }) => bytes + bytesStored, 0);
   return [...images.map(imageText), stored === 0 ? 'nothing new to store' : `stored ${humanSize(stored)}`].join('\n');
 }

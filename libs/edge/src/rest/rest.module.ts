@@ -3,7 +3,9 @@ import { ArchivesController } from './archives.controller.js';
 import { BlobsController } from './blobs.controller.js';
 import { BranchCommitsController } from './branch-commits.controller.js';
 import { DiffController } from './diff.controller.js';
+import { FsckController } from './fsck.controller.js';
 import { HealthController } from './health.controller.js';
+import { ImportsController } from './imports.controller.js';
 import { LayersController } from './layers.controller.js';
 import { LogController } from './log.controller.js';
 import { MaintenanceController } from './maintenance.controller.js';
@@ -26,7 +28,9 @@ import { TreeController } from './tree.controller.js';
     BlobsController,
     BranchCommitsController,
     ArchivesController,
+    ImportsController,
     MaintenanceController,
+    FsckController,
   ],
 })
 export class RestModule {}
