@@ -61,8 +61,12 @@ export class Conversation {
    * An answer in lines of JSON, as they come; the last one has the type `summary`. Asked for again only until it begins.
    * @throws UNAVAILABLE when it breaks off before its summary
    */
-  async *lines<T extends { readonly type: string }>(path: string, query: Query = {}): AsyncGenerator<T> {
-    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+  async *lines<T extends { readonly type: string }>(
+    path: string,
+    query: Query = {},
+    method: 'GET' | 'POST' = 'GET',
+  ): AsyncGenerator<T> {
+    const exchange = { method, path: withQuery(path, query), signal: this.signal } as const;
     const open = (): Promise<IncomingMessage> => this.transport.send({ ...exchange, headers: this.readHeaders() });
     const response = await withRetry(open, this.#policy(this.#retry));
     this.remember(response);

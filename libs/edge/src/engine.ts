@@ -2,6 +2,7 @@ import type { Submitter } from '#history/submitter';
 import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
+import type { GraphComparison } from '#projection/compare-graph';
 import type { Rebuilt } from '#projection/rebuild';
 import type { TreeStore } from '#union/tree-store';
 
@@ -21,6 +22,10 @@ export interface Engine {
   failure(): Error | undefined;
   /** Makes the graph again from the log, beside the one in use, and compares. */
   rebuild(): Promise<Rebuilt>;
+  /** Replays the log beside the graph in use, and tells every row that differs. One at a time, and not during a rebuild. @throws OVERLOADED, LOG_TRUNCATED */
+  compareGraph(): AsyncGenerator<GraphComparison>;
+  /** The log is the one the graph was made from, as far as the graph goes. @throws LOG_TRUNCATED */
+  checkLog(): Promise<void>;
 }
 
 /** The injection token of the engine. */

@@ -40,12 +40,21 @@ export interface BlobStore {
   derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }>;
 
   /** What is staged and not sealed, by anyone. Empty when nobody writes. */
-  staged(): AsyncIterable<{ readonly name: string; readonly size: number; readonly modifiedAt: number }>;
+  staged(): AsyncIterable<StagedFile>;
 
   /** Removes what earlier processes staged and never sealed. Returns how many. Call it only while nobody writes. */
   sweepStaging(): Promise<number>;
 
   close(): Promise<void>;
+}
+
+export interface StagedFile {
+  readonly name: string;
+  readonly size: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly modifiedAt: number;
+  /** This process is writing it. What another process writes looks like what one left behind. */
+  readonly inUse: boolean;
 }
 
 export interface StoredBlob extends BlobAddress {
@@ -68,6 +77,8 @@ export interface StagedBlob {
 
 export interface StagedDerived {
   write(bytes: Uint8Array): Promise<void>;
+  /** All that was written so far, before it is sealed. @throws UNAVAILABLE */
+  read(): Promise<Uint8Array>;
   /** Visible, replacing what was there. */
   seal(address: DerivedAddress): Promise<void>;
   discard(): Promise<void>;

@@ -7,11 +7,14 @@ import { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
+import { compareGraph } from '#projection/compare-graph';
+import { checkContinuity } from '#projection/continue-log';
 import { Projector } from '#projection/follow';
 import { rebuild } from '#projection/rebuild';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreeStore } from '#union/tree-store';
 import type { Config } from './config.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { foldersOf, openBlobStore, openEventLog, openGraph } from './locations.js';
 import { systemClock } from './system-clock.js';
 import { version } from './version.js';
@@ -75,6 +78,7 @@ function assemble({ config, log, graph, blobs, checkpoints, projector }: Opened)
     cacheBytes: config.treeCacheBytes,
     checkpoints,
   });
+  const generations = new OneAtATime('a rebuild or a replay of the event log');
   let failure: VarveError | undefined;
   void projector.failure.then((reason) => (failure = reason));
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
@@ -87,8 +91,16 @@ function assemble({ config, log, graph, blobs, checkpoints, projector }: Opened)
     trees,
     submitter,
     failure: () => failure,
-    rebuild: () => rebuild({ log, graph }),
+    rebuild: () => generations.run(() => rebuild({ log, graph })),
+    compareGraph: () => generations.iterate(() => compareGraph({ log, graph })),
+    checkLog: () => checkLog({ log, graph }),
   };
+}
+
+async function checkLog({ log, graph }: Pick<Opened, 'log' | 'graph'>): Promise<void> {
+  for (let partition = 0; partition < log.partitionCount; partition += 1) {
+    await checkContinuity(log, partition, await graph.checkpoint(partition));
+  }
 }
 
 function defer(opened: AsyncDisposableStack, lock: FolderLock): void {

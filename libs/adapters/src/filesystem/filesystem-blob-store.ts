@@ -12,6 +12,7 @@ import {
   isDerived,
   type StagedBlob,
   type StagedDerived,
+  type StagedFile,
   type StoredBlob,
 } from '#ports/blob-store';
 import { BlobLayout, unknownBlob } from './blob-path.js';
@@ -74,6 +75,7 @@ class FilesystemBlobStore implements BlobStore {
     const spool = this.#spool({ isDurable: false });
     return {
       write: (bytes) => spool.write(bytes),
+      read: () => spool.read(),
       seal: (address) => this.#sealDerived(spool, address),
       discard: () => spool.discard(),
     };
@@ -124,8 +126,11 @@ class FilesystemBlobStore implements BlobStore {
     return listDerived(this.#layout, kind);
   }
 
-  staged(): AsyncIterable<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
-    return listStaged(this.#layout);
+  async *staged(): AsyncGenerator<StagedFile> {
+    for await (const file of listStaged(this.#layout)) {
+      const path = join(this.#layout.staging, file.name);
+      yield { ...file, inUse: [...this.#spools].some((spool) => spool.path === path) };
+    }
   }
 
   async sweepStaging(): Promise<number> {

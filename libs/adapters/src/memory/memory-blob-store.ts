@@ -9,6 +9,7 @@ import {
   isDerived,
   type StagedBlob,
   type StagedDerived,
+  type StagedFile,
   type StoredBlob,
 } from '#ports/blob-store';
 
@@ -54,6 +55,7 @@ class MemoryBlobStore implements BlobStore {
     const staging = this.#stage();
     return {
       write: async (bytes) => staging.push(bytes),
+      read: async () => staging.bytes(),
       seal: async (address) => {
         this.#derived.set(keyOf(address), { address, ...staging.take() });
       },
@@ -95,8 +97,8 @@ class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async *staged(): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
-    for (const [name, { size, modifiedAt }] of this.#staged) yield { name, size, modifiedAt };
+  async *staged(): AsyncGenerator<StagedFile> {
+    for (const [name, { size, modifiedAt }] of this.#staged) yield { name, size, modifiedAt, inUse: true };
   }
 
   async sweepStaging(): Promise<number> {
@@ -138,8 +140,12 @@ class Staging {
     this.modifiedAt = Date.now();
   }
 
+  bytes(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+
   take(): Held {
-    const held = { bytes: Buffer.concat(this.#pieces), modifiedAt: this.modifiedAt };
+    const held = { bytes: this.bytes(), modifiedAt: this.modifiedAt };
     this.drop();
     return held;
   }

@@ -32,7 +32,7 @@ export function createHttpServer(): FastifyAdapter {
 /** Everything that is the same for every route: checks, problems, positions, drained uploads, the document. */
 export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
   const http = instanceOf(app.getHttpAdapter() as FastifyAdapter);
-  http.addHook('preHandler', async ({ method }) => refuseWritesOnceFailed(engine, method));
+  http.addHook('preHandler', async ({ method, url }) => refuseWritesOnceFailed(engine, method, url));
   installPositions(http, engine);
   http.addHook('onSend', async (request, _reply, payload) => {
     drainUpload(request.raw);
@@ -48,9 +48,10 @@ export function instanceOf(adapter: FastifyAdapter): FastifyInstance {
 }
 
 /** A write that no graph ever shows is worse than none. */
-function refuseWritesOnceFailed(engine: Engine, method: string): void {
+function refuseWritesOnceFailed(engine: Engine, method: string, url: string): void {
   const failure = engine.failure();
-  if (!failure || method === 'GET' || method === 'HEAD') return;
+  // fsck writes nothing, and says what is wrong.
+  if (!failure || method === 'GET' || method === 'HEAD' || /^\/api\/v1\/fsck(?:\?|$)/.test(url)) return;
   throw new VarveError('UNAVAILABLE', `nothing can be written: ${failure.message}`, {}, { cause: failure });
 }
 
