@@ -15,6 +15,9 @@ export interface ContentDownload {
   chunks(): AsyncGenerator<Uint8Array>;
 }
 
+/** A page costs the server a look into the indexes of its layers, so large ones are cheaper. */
+const pageEntries = 10_000;
+
 /** Questions about what is in commits and layers, over REST. Each throws the server's own error code. */
 export class FileQuestions {
   readonly #conversation: Conversation;
@@ -31,7 +34,7 @@ export class FileQuestions {
   ): AsyncGenerator<answer.TreeEntry> {
     let cursor: string | undefined;
     do {
-      const query = { ...path, recursive, cursor };
+      const query = { ...path, recursive, cursor, limit: pageEntries };
       const page: answer.TreeListing = await this.#conversation.read(repoPath(repo, 'tree', rev), query);
       yield* page.entries;
       cursor = page.cursor ?? undefined;

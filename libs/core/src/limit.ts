@@ -56,6 +56,7 @@ export const limit = {
   outcomeWaitMs: 5_000,
   minPositionWaitMs: 2_000,
   pageMax: 1_000,
+  treePageMax: 10_000,
   treeViewCommitsMax: 100_000,
   messageSearchCommitsMax: 50_000,
 } as const;

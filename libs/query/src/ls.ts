@@ -38,8 +38,8 @@ export async function listTree(
   repo: RepositoryName,
   question: ListQuestion,
 ): Promise<TreeListing> {
-  if (question.limit > limit.pageMax) {
-    throw new VarveError('LIMIT_EXCEEDED', `a page of ${question.limit} entries is over the limit of ${limit.pageMax}`);
+  if (question.limit > limit.treePageMax) {
+    throw new VarveError('LIMIT_EXCEEDED', `a page of ${question.limit} entries is over the limit of ${limit.treePageMax}`);
   }
   const { commit, tree, warning, from } = await startOf(sources, repo, question);
   const start = findNode(tree, question.path);

@@ -20,7 +20,7 @@ import { lineAnswers, sendLines } from './send-lines.js';
 const listQuery = z.strictObject({
   ...schema.pathQuery,
   recursive: schema.flag.describe('Everything below, not only what stands in the directory'),
-  limit: z.coerce.number().int().min(1).max(limit.pageMax).default(limit.pageMax),
+  limit: z.coerce.number().int().min(1).max(limit.treePageMax).default(limit.pageMax),
   cursor: z.string().optional().describe('Of the page before; the revision is not looked at again'),
 });
 const contentQuery = z.strictObject(schema.pathQuery);
