@@ -53,8 +53,8 @@ export function commitCommand(run: Run): Command {
         if (layer) layer.progress = progress;
         try {
           const time = options.time === undefined ? writingTime() : givenTime(options.time);
-          const commit = { layer, message, author, time, labels, expect, idempotencyKey };
-          const made = await namedInput(path ?? '', () => session.client.commitLayer(repo, branch, commit));
+          const wish = { layer, message, author, time, labels, expect, idempotencyKey };
+          const made = await namedInput(path ?? '', () => session.client.commitLayer(repo, branch, wish));
           progress?.stop();
           await session.output.answer(made, ({ commit, layer: stored }) => {
             const what = stored
