@@ -28,7 +28,8 @@ export async function benchCheckout(given?: string): Promise<string> {
     const stored = new Map<DiffId, { readonly address: BlobAddress; readonly index: LayerIndex }>();
     for (const file of layerFiles(scratch, given)) {
       const layer = await receiveLayer(blobs, createReadStream(file));
-      stored.set(layer.diffId, { address: await layer.seal(), index: layer.index });
+      const index = await layer.readIndex();
+      stored.set(layer.diffId, { address: await layer.seal(), index });
       stack.push(layer.diffId);
     }
     const held = (diffId: DiffId) => {

@@ -240,6 +240,19 @@ export const blobStoreContract: readonly Case<BlobStore>[] = [
     },
   },
   {
+    title: 'reads what is derived back before it is sealed, few bytes and many',
+    async run(store) {
+      for (const bytes of [hello, randomBytesOf(8, mebibyte)]) {
+        const staged = await store.stageDerived();
+        await staged.write(bytes.subarray(0, 3));
+        await staged.write(bytes.subarray(3));
+        expectSame(Buffer.from(await staged.read()), bytes);
+        await staged.seal(someIndex);
+        expectSame(await get(store, someIndex), bytes);
+      }
+    },
+  },
+  {
     title: 'sweeps what was staged, and nothing else',
     async run(store) {
       const kept = await put(store, hello);

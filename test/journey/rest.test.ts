@@ -116,6 +116,7 @@ describe('the server', () => {
         `POST ${repo}/branches/{branch}/commits`,
         'POST /api/v1/archives',
         `POST ${repo}/archives`,
+        `POST ${repo}/imports`,
         `GET ${repo}/blobs/{digest}`,
         'GET /api/v1/transactions/{txid}',
         'POST /api/v1/rebuild',

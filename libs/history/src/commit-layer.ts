@@ -124,7 +124,7 @@ async function checkTree(
 ): Promise<void> {
   if (!layer) return;
   const stack = parent ? await layerStackOf(graph, trees, parent) : emptyStack;
-  await trees.treeWith(repo, stack, { diffId: layer.diffId, index: layer.index });
+  await trees.treeWith(repo, stack, { diffId: layer.diffId, index: await layer.readIndex() });
 }
 
 function commitOn(parent: Tip | undefined, { layer, message, author, time, labels }: LayerCommit): EncodedCommit {

@@ -14,7 +14,7 @@ import type { LayerIndex } from '#tar/layer-index';
 export class LoadStaging {
   readonly #blobs: BlobStore;
   readonly #layers = new Map<Digest, ReceivedLayer>();
-  readonly #indexes = new Map<DiffId, LayerIndex>();
+  readonly #byDiffId = new Map<DiffId, ReceivedLayer>();
   readonly #sealed = new Map<Digest, NamedBlob>();
   readonly #named = new Map<Digest, number>();
 
@@ -35,15 +35,15 @@ export class LoadStaging {
       return known;
     }
     this.#layers.set(layer.digest, layer);
-    this.#indexes.set(layer.diffId, layer.index);
+    this.#byDiffId.set(layer.diffId, layer);
     return layer;
   }
 
-  /** The index of a layer of this load. */
-  indexOf(diffId: DiffId): LayerIndex {
-    const index = this.#indexes.get(diffId);
-    assert(index, `${diffId} is no layer of this load`);
-    return index;
+  /** The index of a layer of this load, which is read again each time: of all at once none may be in memory. */
+  async indexOf(diffId: DiffId): Promise<LayerIndex> {
+    const layer = this.#byDiffId.get(diffId);
+    assert(layer, `${diffId} is no layer of this load`);
+    return layer.readIndex();
   }
 
   /** Makes a layer durable and visible, once. */

@@ -31,7 +31,7 @@ export async function planImages(
     let tree = await trees.tree(repo, stackOfLayers(stack.slice(0, depth)));
     let chain = chainIdOf(stack.slice(0, depth));
     for (let at = depth; at < stack.length; at += 1) {
-      tree = plannedOn(tree, at, { image, stack, staging });
+      tree = await plannedOn(tree, at, { image, stack, staging });
       chain = extendChain(chain, stack[at] as DiffId);
       planned.add(chain);
     }
@@ -59,14 +59,15 @@ function plannedDepth(stack: readonly DiffId[], planned: ReadonlySet<ChainId>): 
 }
 
 /** The tree with layer `at` of the stack on it. */
-function plannedOn(
+async function plannedOn(
   below: RootfsTree,
   at: number,
   { image, stack, staging }: { image: ImageTarget; stack: readonly DiffId[]; staging: LoadStaging },
-): RootfsTree {
+): Promise<RootfsTree> {
   const diffId = stack[at] as DiffId;
+  const index = await staging.indexOf(diffId);
   try {
-    const tree = mergeLayer(below, { diffId, index: staging.indexOf(diffId) });
+    const tree = mergeLayer(below, { diffId, index });
     planRootfs(tree);
     return tree;
   } catch (cause) {

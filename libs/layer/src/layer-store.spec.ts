@@ -161,8 +161,9 @@ describe('LayerStore', () => {
 
   async function storeOf(bytes: Buffer): Promise<{ layers: LayerStore; named: NamedBlob; indexBytes: Uint8Array }> {
     const layer = await receiveLayer(blobs, inPieces(bytes, 65_536));
+    const indexBytes = encodeLayerIndex(await layer.readIndex());
     const named = await layer.seal();
-    return { layers: new LayerStore(graphOf([named]), blobs), named, indexBytes: encodeLayerIndex(layer.index) };
+    return { layers: new LayerStore(graphOf([named]), blobs), named, indexBytes };
   }
 
   async function readWhole(layers: LayerStore): Promise<Buffer> {

@@ -2,7 +2,7 @@ import { type Digest, DigestBuilder, type DiffId } from '#core/digest';
 import type { NamedBlob } from '#core/event';
 import { layerMediaType } from '#core/media-type';
 import type { BlobStore, StagedBlob, StagedDerived } from '#ports/blob-store';
-import { encodeLayerIndex, type LayerIndex } from '#tar/layer-index';
+import { decodeLayerIndex, encodeLayerIndex, type LayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { decompress } from './decompress.js';
 import { indexAddress, seekableAddress } from './derived-address.js';
@@ -25,7 +25,8 @@ export interface ReceivedLayer {
   readonly diffId: DiffId;
   /** Of the uncompressed tar. */
   readonly tarBytes: number;
-  readonly index: LayerIndex;
+  /** Its index, which is kept beside the bytes and not in memory. @throws UNAVAILABLE */
+  readIndex(): Promise<LayerIndex>;
   /** Makes the bytes durable, then they, the index and the seekable copy are visible. Once. @throws STORAGE_FULL, UNAVAILABLE (nothing is kept) */
   seal(): Promise<NamedBlob>;
   /** Leaves nothing behind. No effect after `seal`; may always be called. */
@@ -46,9 +47,11 @@ export async function receiveLayer(
 ): Promise<ReceivedLayer> {
   const original = await blobs.stageBlob();
   const seekable = await blobs.stageDerived();
+  const index = await blobs.stageDerived();
   const discard = async (): Promise<void> => {
     await original.discard();
     await seekable.discard();
+    await index.discard();
   };
   try {
     const { compression, bytes } = await decompress(stored(source, original, expected.sizeBytes));
@@ -58,8 +61,15 @@ export async function receiveLayer(
     refuseSize('layer', expected.sizeBytes, sizeBytes);
     refuseMismatch('the digest of a layer', expected.digest, digest);
     refuseMismatch('the diffID of a layer', expected.diffId, diffId);
-    const layer = { digest, sizeBytes, mediaType: layerMediaType(compression), ...tar, diffId };
-    return { ...layer, discard, seal: () => seal(blobs, layer, original, tar.diffId ? seekable : undefined) };
+    await index.write(tar.index);
+    const layer = { digest, sizeBytes, mediaType: layerMediaType(compression), diffId, tarBytes: tar.tarBytes };
+    const staged = { original, index, seekable: tar.diffId ? seekable : undefined };
+    return {
+      ...layer,
+      readIndex: async () => decodeLayerIndex(await index.read()),
+      discard,
+      seal: () => seal(blobs, layer, staged),
+    };
   } catch (error) {
     await discard();
     throw error;
@@ -90,7 +100,7 @@ async function* stored(
 async function scan(
   bytes: AsyncIterable<Uint8Array>,
   seekable: StagedDerived | undefined,
-): Promise<{ tarBytes: number; diffId: DiffId | undefined; index: LayerIndex }> {
+): Promise<{ tarBytes: number; diffId: DiffId | undefined; index: Uint8Array }> {
   const scanner = new LayerScanner();
   const hash = seekable && new DigestBuilder();
   let tarBytes = 0;
@@ -105,20 +115,24 @@ async function scan(
       await written;
     }
   }
-  return { tarBytes, diffId: hash?.digest() as DiffId | undefined, index: scanner.finish() };
+  return { tarBytes, diffId: hash?.digest() as DiffId | undefined, index: encodeLayerIndex(scanner.finish()) };
+}
+
+interface StagedLayer {
+  readonly original: StagedBlob;
+  readonly seekable: StagedDerived | undefined;
+  readonly index: StagedDerived;
 }
 
 async function seal(
   blobs: BlobStore,
-  layer: Omit<ReceivedLayer, 'seal' | 'discard'>,
-  original: StagedBlob,
-  seekable: StagedDerived | undefined,
+  { diffId, tarBytes, mediaType, sizeBytes }: Omit<ReceivedLayer, 'seal' | 'discard' | 'readIndex'>,
+  { original, seekable, index }: StagedLayer,
 ): Promise<NamedBlob> {
-  const { diffId, tarBytes, index, mediaType, sizeBytes } = layer;
   const address = await original.seal();
   try {
     await seekable?.seal(seekableAddress(diffId));
-    await sealIndex(blobs, diffId, index);
+    await index.seal(indexAddress(diffId));
   } catch (error) {
     await blobs.delete(address);
     throw error;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { assert } from '#core/error';
@@ -52,6 +52,16 @@ export class Spool {
     } catch (cause) {
       await this.discard().catch(() => undefined);
       throw fileError('write', this.path, cause);
+    }
+  }
+
+  /** What was written so far. @throws UNAVAILABLE */
+  async read(): Promise<Uint8Array> {
+    if (!this.#file) return Buffer.concat(this.#pieces);
+    try {
+      return await readFile(this.path);
+    } catch (cause) {
+      throw fileError('read', this.path, cause);
     }
   }
 
