@@ -11,16 +11,22 @@ import type {
 } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import type { Checkpoint, GraphBatch } from '#ports/graph-store';
+import type { Statement } from './database.js';
 import { bytesOfDigest, bytesOfHex, keyOf } from './graph-row-codec.js';
-import type { GraphTables } from './graph-tables.js';
 
 type ChangeOf<Type extends Change['type']> = Extract<Change, { type: Type }>;
 
+/** The tables a batch is written to; `$` in the text of a statement stands for their prefix. */
+interface Tables {
+  sql(text: string): Statement;
+  repositoryId(repo: RepositoryName): number | undefined;
+}
+
 /** Writes the changes of a batch, inside the transaction of `GraphTables.apply`. */
 export class GraphWriter {
-  readonly #tables: Pick<GraphTables, 'sql' | 'repositoryId'>;
+  readonly #tables: Tables;
 
-  constructor(tables: Pick<GraphTables, 'sql' | 'repositoryId'>) {
+  constructor(tables: Tables) {
     this.#tables = tables;
   }
 
