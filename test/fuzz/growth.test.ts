@@ -12,6 +12,7 @@ const file = (name: string): Buffer[] => [floodEntry(name)];
 const directory = (name: string): Buffer[] => [floodEntry(name, '5')];
 const symlink = (name: string, to: string): Buffer[] => [floodEntry(name, '2', to)];
 const hardlink = (name: string, to: string): Buffer[] => [floodEntry(name, '1', to)];
+const deep = 'd/'.repeat(45);
 const numbered = (count: number, make: (i: number) => Buffer[]): Buffer[] => Array.from({ length: count }, (_, i) => make(i)).flat(); // prettier-ignore
 /** Far apart, so that no order of the tar helps. */
 const shuffled = (i: number, count: number): number => (i * 7919) % count;
@@ -28,6 +29,7 @@ const floods: readonly (readonly [title: string, largest: number, flood: Flood])
   ['one name again and again', 20_000, (n) => [numbered(n, () => file('d/same'))]],
   ['a directory with a child and a file in turns under one name', 12_000, (n) => [numbered(n / 2, () => [...directory('p'), ...file('p/x'), ...file('p')])]],
   ['files through a symlink', 12_000, (n) => [[...directory('d'), ...symlink('l', 'd'), ...numbered(n, (i) => file(`l/f${i}`))]]],
+  ['directories, 45 levels down, where the layer below has symlinks', 12_000, (n) => [numbered(n, (i) => symlink(`${deep}s${i}`, 'x')), numbered(n, (i) => directory(`${deep}s${i}`))]],
   ['directories where the layer below has symlinks', 12_000, (n) => [numbered(n, (i) => symlink(`s${i}`, 'x')), numbered(n, (i) => directory(`s${i}`))]],
   ['hardlinks that each change an attribute of one file', 8_000, (n) => [[...file('f'), ...numbered(n, (i) => entryBlocks({ name: say(`l${i}`), typeFlag: '1', link: say('f'), pax: [['SCHILY.xattr.user.a', say(String(i))]] }))]]],
 ]; // prettier-ignore

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { isVarveError } from '#core/error';
+import { readTar } from '#tar/read-tar';
 import { isMarker, marker, randomLayer, randomStack, type RandomLayer, tarOf } from './random-layer.js';
 import { Stack } from './stack.js';
 
@@ -83,6 +84,19 @@ describe(`the union of random stacks (VARVE_TEST_SEED=${seed})`, () => {
     );
   });
 
+  it('names every directory before what is in it, and every file before the hardlinks to it', async () => {
+    let links = 0;
+    await fc.assert(
+      fc.asyncProperty(randomStack, async (layers) => {
+        const tar = await answer(tars(layers));
+        fc.pre(tar !== 'refused');
+        links += expectInOrder(await entriesOf(Buffer.from(tar, 'hex')));
+      }),
+      runs,
+    );
+    expect(links).toBeGreaterThan(0);
+  });
+
   it('is written the same in any range', async () => {
     await fc.assert(
       fc.asyncProperty(randomStack, fc.nat(1 << 16), fc.nat(1 << 16), async (layers, one, other) => {
@@ -99,6 +113,43 @@ describe(`the union of random stacks (VARVE_TEST_SEED=${seed})`, () => {
     );
   });
 });
+
+interface Named {
+  readonly type: string;
+  readonly path: string;
+  readonly link: string;
+}
+
+async function entriesOf(tar: Buffer): Promise<Named[]> {
+  const entries: Named[] = [];
+  // oxlint-disable-next-line typescript/require-await -- a stream of one piece
+  const source = (async function* () { yield tar; })(); // prettier-ignore
+  for await (const { type, path, link } of readTar(source)) {
+    entries.push({ type, path: path.toString('latin1'), link: link.toString('latin1') });
+  }
+  return entries;
+}
+
+/** Every path once, behind its parent; a link behind a file that is no link itself. Returns how many links there were. */
+function expectInOrder(entries: readonly Named[]): number {
+  const seen = new Map<string, string>([['', 'directory']]);
+  let links = 0;
+  for (const { type, path, link } of entries) {
+    const name = path.replace(/^\.\/|\/$/g, '');
+    const parent = name.slice(0, Math.max(0, name.lastIndexOf('/')));
+    expect({ path, isNew: name === '' || !seen.has(name), parent: seen.get(parent) }).toEqual({
+      path,
+      isNew: true,
+      parent: 'directory',
+    });
+    if (type === 'hardlink') {
+      links++;
+      expect(seen.get(link)).toMatch(/^(?:file|symlink|char|block|fifo)$/);
+    }
+    seen.set(name, type);
+  }
+  return links;
+}
 
 type Told = { readonly tar: string } | { readonly reject: string };
 

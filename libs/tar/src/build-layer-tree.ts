@@ -276,7 +276,7 @@ class LayerTreeBuilder implements WalkedTree {
     if (pending.length === 0) return;
     const paths = this.#nodes;
     this.#pendingSlots = new Set(pending.map(({ slot }) => slot));
-    const left = bindPending(pending, ({ slot, entry }) => {
+    const bind = ({ slot, entry }: PendingLink): readonly number[] | null => {
       this.#met = [];
       const node = this.#find(this, this.#targets, linkOf(this.#entries, entry), this.#placeOf(entry));
       const met = this.#met;
@@ -285,7 +285,8 @@ class LayerTreeBuilder implements WalkedTree {
       this.#lints.add('forward-link', paths.pathOfSlot(slot), 'its target stands behind it in the layer');
       this.#bind(slot, node, entry);
       return null;
-    });
+    };
+    const left = bindPending(pending, bind, (entry) => this.#placeOf(entry));
     if (left !== undefined) {
       const target = Buffer.from(linkOf(this.#entries, left.entry)).toString();
       const message = `it is a hardlink to "${target}", which is neither in the layer nor below it`;

@@ -1,5 +1,5 @@
 import { limit } from '#core/limit';
-import { overLimit } from './refusal.js';
+import { overLimit, type TarPlace } from './refusal.js';
 
 /** A hardlink whose target is not there yet: its slot and its entry. */
 export interface PendingLink {
@@ -19,6 +19,7 @@ export interface PendingLink {
 export function bindPending(
   pending: readonly PendingLink[],
   bind: (link: PendingLink) => readonly number[] | null,
+  placeOf: (entry: number) => TarPlace,
 ): PendingLink | undefined {
   const waiting = new Map<number, number[]>();
   const isBound = new Uint8Array(pending.length);
@@ -30,7 +31,7 @@ export function bindPending(
     const link = due % pending.length;
     const round = Math.floor(due / pending.length);
     queued[link] = 0;
-    if (--triesLeft < 0) throw tooManyTries(pending[link]!);
+    if (--triesLeft < 0) throw tooManyTries(placeOf(pending[link]!.entry));
     const met = bind(pending[link]!);
     if (met !== null) {
       for (const slot of met) waitFor(waiting, slot, link);
@@ -55,8 +56,7 @@ function waitFor(waiting: Map<number, number[]>, slot: number, link: number): vo
   else waiting.set(slot, [link]);
 }
 
-function tooManyTries({ entry }: PendingLink): Error {
-  const place = { code: 'LAYER_INVALID', entry, offset: 0 } as const;
+function tooManyTries(place: TarPlace): Error {
   return overLimit(place, 'too-many-link-steps', 'the hardlinks of the layer depend on each other too often');
 }
 
