@@ -2,9 +2,14 @@ import type { DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { BlobReader } from '#ports/blob-store';
 import type { BodyPiece } from './rootfs-layout.js';
+import { Turns } from './turns.js';
 
-/** Reads that are on their way at one time; the thread pool of the process has as many threads. */
-const readsAtOnce = 4;
+/**
+ * Reads that are on their way at one time, of all checkouts of the process: one less than its thread pool has threads,
+ * so that a commit beside many checkouts finds a thread that is not theirs.
+ */
+const readsAtOnce = 3;
+const turns = new Turns(readsAtOnce);
 /** Layers that stay open; container builders write few large ones. */
 const openLayersMax = 32;
 /** What lies this near to each other in a layer is read in one go: that costs less than another read. */
@@ -68,14 +73,17 @@ export class LayerReads {
     layer.users++;
     try {
       const reader = await layer.reader;
-      const [only] = run.spans;
-      if (run.spans.length === 1) {
-        await readFully(reader, run.diffId, chunk.subarray(only!.at, only!.at + only!.length), only!.position);
-      } else await this.#readTogether(reader, run, chunk);
+      await turns.take(() => this.#readRun(reader, run, chunk));
     } finally {
       layer.users--;
       await this.#closeOldest();
     }
+  }
+
+  async #readRun(reader: BlobReader, run: Run, chunk: Buffer): Promise<void> {
+    const [only, ...others] = run.spans;
+    if (others.length > 0) await this.#readTogether(reader, run, chunk);
+    else await readFully(reader, run.diffId, chunk.subarray(only!.at, only!.at + only!.length), only!.position);
   }
 
   async #readTogether(reader: BlobReader, run: Run, chunk: Buffer): Promise<void> {

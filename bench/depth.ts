@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import type { RefName } from '#core/name';
+import type { Engine } from '#edge/engine';
+import { writeRootfs } from '#materialize/write-rootfs';
+import { layerStackOf } from '#ports/read-stack';
+import { diff } from '#query/diff';
+import { listTree } from '#query/ls';
+import { readFile } from '#query/cat';
+import { planRootfs } from '#union/rootfs-plan';
+import type { Aim, Found } from './aim.js';
+import { commitSynthetic, inScratch, makeRepository, repo, withEngine } from './history.js';
+import { pathOf } from './layer-stream.js';
+
+/** Files in the lowest layer; each commit above replaces one file of the first 256 by one of 1 KiB. */
+const files = 20_000;
+const replaced = 256;
+const shallow = 10;
+const rounds = 9;
+
+/**
+ * Does depth cost anything? Two histories of one tree: the one has 10 layers, the other thousands. Takes the depth. Cold
+ * is a new opening of the stores, with the files still in the page cache.
+ */
+export async function benchDepth(given = '10000'): Promise<Found> {
+  const deep = Number(given);
+  return inScratch(async (scratch) => {
+    const [low, high] = [join(scratch, 'low'), join(scratch, 'high')];
+    const lowCommits = await grow(low, shallow);
+    const highCommits = await grow(high, deep);
+    const lowCosts = await costs(low);
+    const highCosts = await costs(high);
+    const aims = [...lowCosts].map(([what, lowMs]) => sameCost(what, { lowMs, highMs: highCosts.get(what)!, deep }));
+    aims.push(sameCost('commit of 1 KiB', { lowMs: lowCommits, highMs: highCommits, deep }));
+    const rows = aims.map(({ what, measured }) => `| ${what} | ${measured} |`);
+    return { aims, text: [`### Depth ${deep} beside depth ${shallow}, ${files} files`, '', '| what | ratio |', '| --- | --: |', ...rows].join('\n') }; // prettier-ignore
+  });
+}
+
+function sameCost(what: string, { lowMs, highMs, deep }: { lowMs: number; highMs: number; deep: number }): Aim {
+  const ratio = highMs / lowMs;
+  const measured = `${ratio.toFixed(2)} × (${highMs.toFixed(2)} ms / ${lowMs.toFixed(2)} ms)`;
+  return { what: `${what} at depth ${deep}`, aim: `≤ 1.3 × depth ${shallow}`, measured, met: ratio <= 1.3 };
+}
+
+/** Makes the history, and tells the median of its last commits in ms. */
+async function grow(data: string, depth: number): Promise<number> {
+  return withEngine(data, async (engine) => {
+    await makeRepository(engine);
+    await commitSynthetic(engine, { first: 0, files, bodyBytes: 1024 });
+    const times: number[] = [];
+    for (let layer = 1; layer < depth; layer++) {
+      const start = performance.now();
+      await commitSynthetic(engine, { first: layer % replaced, files: 1, bodyBytes: 1024 });
+      times.push(performance.now() - start);
+    }
+    return median(times.slice(-200));
+  });
+}
+
+async function costs(data: string): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  const coldFirst: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    await withEngine(data, async (engine) => void coldFirst.push(await timed(() => firstByte(engine))));
+  }
+  found.set('first byte of a checkout, cold', median(coldFirst));
+  await withEngine(data, async (engine) => {
+    const revision = 'main' as RefName;
+    const content = { path: Buffer.from(pathOf(3)), revision };
+    const questions: Readonly<Record<string, () => Promise<unknown>>> = {
+      'first byte of a checkout, warm': () => firstByte(engine),
+      'whole checkout, warm': () => checkout(engine),
+      '`ls` of a folder': () => listTree(engine, repo, { revision, path: Buffer.from('usr/lib/part-0/folder-1'), recursive: false, limit: 1000 }), // prettier-ignore
+      '`cat` of a file': () => readFile(engine, repo, content),
+      '`diff` with the commit before': () => compared(engine),
+    };
+    for (const [what, ask] of Object.entries(questions)) {
+      const times: number[] = [];
+      for (let round = -2; round < rounds; round++) {
+        const took = await timed(ask);
+        if (round >= 0) times.push(took);
+      }
+      found.set(what, median(times));
+    }
+  });
+  return found;
+}
+
+async function plan(engine: Engine) {
+  const { graph, trees } = engine;
+  const { commit: id } = (await graph.ref(repo, 'refs/heads/main' as RefName))!;
+  const commit = (await graph.commit(repo, id!))!;
+  return planRootfs(await trees.tree(repo, await layerStackOf(graph, trees, commit)));
+}
+
+async function firstByte(engine: Engine): Promise<void> {
+  for await (const chunk of chunksOf(engine)) if (chunk.length > 0) return;
+}
+
+async function checkout(engine: Engine): Promise<void> {
+  for await (const chunk of chunksOf(engine)) if (chunk.length === 0) return;
+}
+
+async function* chunksOf(engine: Engine): AsyncGenerator<Uint8Array> {
+  yield* writeRootfs(await plan(engine), (diffId) => engine.layers.open(repo, diffId));
+}
+
+async function compared(engine: Engine): Promise<void> {
+  const question = { from: null, to: 'main', fromMergeBase: false, paths: [], shadows: false, times: false };
+  for await (const change of (await diff(engine, repo, question)).changes()) if (change.class === 'T') return;
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}

@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const startMsMax = 20_000;
+
+/** The server as users run it, as a process of its own, from the build. */
+export interface Server {
+  readonly url: string;
+  /** Bytes of memory: now, and the most there ever was. */
+  memory(): { readonly rssBytes: number; readonly peakBytes: number };
+  stop(): Promise<void>;
+}
+
+export async function startServer(data: string): Promise<Server> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const child = spawn(process.execPath, [join(root, 'dist/apps/standalone/src/main.js')], {
+    env: {
+      PATH: process.env['PATH'],
+      VARVE_DATA: data,
+      VARVE_LISTEN: url.slice('http://'.length),
+      VARVE_LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await answering(url, child);
+  return {
+    url,
+    memory: () => memoryOf(child.pid!),
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => resolve());
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
+/** Runs a server while the work lasts. */
+export async function withServer<T>(data: string, work: (server: Server) => Promise<T>): Promise<T> {
+  const server = await startServer(data);
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The command as users call it. */
+export const varve = join(root, 'bin', 'varve');
+
+async function answering(url: string, child: ChildProcess): Promise<void> {
+  for (const end = performance.now() + startMsMax; performance.now() < end;) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: run "npm run build" first`);
+    const answer = await fetch(`${url}/api/v1/repos`).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`the server at ${url} does not answer after ${startMsMax / 1000} s`);
+}
+
+function memoryOf(pid: number): { rssBytes: number; peakBytes: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const bytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
+  return { rssBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
