@@ -17,7 +17,9 @@ export class Output {
   readonly quiet: boolean;
   /** Colours the answer for a terminal. */
   readonly paint: Paint;
-  #stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly isTerminal: boolean;
+  readonly #columns: number;
+  #stdout: Writable;
   #pager: Pager | null = null;
   readonly #stderr: Writable;
   #pending = '';
@@ -25,13 +27,15 @@ export class Output {
   constructor(options: {
     json: boolean;
     quiet: boolean;
-    stdout: Writable & { readonly isTTY?: boolean };
+    stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
     stderr: Writable;
     env?: NodeJS.ProcessEnv;
   }) {
     this.json = options.json;
     this.paint = options.json ? plain : paintFor(options.stdout, options.env ?? {});
     this.quiet = options.quiet;
+    this.isTerminal = options.stdout.isTTY === true;
+    this.#columns = options.stdout.columns ?? 80;
     this.#stdout = options.stdout;
     this.#stderr = options.stderr;
   }
@@ -54,18 +58,14 @@ export class Output {
     if (pending !== '') await this.#write(pending);
   }
 
-  /** Characters in a line of the terminal that people read this on; undefined when it is none. */
+  /** Characters in a line of the terminal that people read this on, a pager or not; undefined when it is none. */
   get width(): number | undefined {
-    return this.#stdout.isTTY === true && !this.json ? (this.#stdout.columns ?? 80) : undefined;
-  }
-
-  get isTerminal(): boolean {
-    return this.#stdout.isTTY === true;
+    return this.isTerminal && !this.json ? this.#columns : undefined;
   }
 
   /** From now on a long answer to a terminal goes through a pager. */
   async page(env: NodeJS.ProcessEnv): Promise<void> {
-    if (this.json || this.#stdout.isTTY !== true) return;
+    if (this.json || !this.isTerminal || this.#pager) return;
     const { startPager } = await import('./pager.js');
     this.#pager = await startPager(env);
     if (this.#pager) this.#stdout = this.#pager.input;
