@@ -126,7 +126,8 @@ class StoredStack {
     const stored = new StoredStack(blobs);
     for (const bytes of layers) {
       const layer = await receiveLayer(blobs, bytes);
-      stored.#layers.set(layer.diffId, { address: await layer.seal(), index: layer.index });
+      const index = await layer.readIndex();
+      stored.#layers.set(layer.diffId, { address: await layer.seal(), index });
       stored.#stack.push(layer.diffId);
     }
     return stored;

@@ -6,6 +6,7 @@ import { benchConcurrency } from './concurrency.js';
 import { benchDepth } from './depth.js';
 import { benchInflate } from './inflate.js';
 import { benchIngest } from './ingest.js';
+import { benchLoad } from './load.js';
 import { machine } from './measure.js';
 import { benchMemory } from './memory.js';
 import { benchRebuild } from './rebuild.js';
@@ -22,6 +23,7 @@ interface Bench {
  */
 const benches: Readonly<Record<string, Bench>> = {
   checkout: { run: benchCheckout, quick: 'synthetic' },
+  load: { run: benchLoad, quick: false },
   ingest: { run: benchIngest },
   inflate: { run: benchInflate },
   depth: { run: benchDepth, quick: '500' },
@@ -33,7 +35,8 @@ const benches: Readonly<Record<string, Bench>> = {
 const given = process.argv.slice(2);
 const isQuick = given.includes('--quick');
 const [name, argument] = given.filter((word) => word !== '--quick');
-const chosen = name === undefined ? Object.keys(benches) : [name];
+const chosen =
+  name === undefined ? Object.keys(benches).filter((each) => !isQuick || benches[each]?.quick !== false) : [name];
 const aims: Aim[] = [];
 const texts: string[] = [];
 console.log(`${machine()}\n`);
