@@ -17,7 +17,7 @@ import { mutateTar } from './mutate-tar.js';
 import { Watchdog } from './watchdog.js';
 
 const firstSeed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
-const mutantsAsked = Number(process.env['VARVE_TEST_MUTANTS'] ?? 800);
+const mutantsAsked = Number(process.env['VARVE_TEST_MUTANTS'] ?? 600);
 
 const base = layer({ 'etc/': null, 'etc/motd': 'base\n', 'bin/': null, 'bin/sh': 'sh'.repeat(400) });
 const top = layer({ 'app/': null, 'app/run': 'run\n', 'etc/.wh.motd': '', link: { link: 'app/run' } }, 'gzip');

@@ -10,7 +10,7 @@ import { mutateTar } from './mutate-tar.js';
 import { Watchdog } from './watchdog.js';
 
 const firstSeed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
-const mutantsAsked = Number(process.env['VARVE_TEST_MUTANTS'] ?? 1500);
+const mutantsAsked = Number(process.env['VARVE_TEST_MUTANTS'] ?? 1200);
 const batch = 500;
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 

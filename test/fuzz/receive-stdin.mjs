@@ -17,8 +17,9 @@ const blobs = await openFilesystemBlobStore(folder);
 async function take() {
   if (kind === 'layer') {
     const layer = await receiveLayer(blobs, process.stdin);
+    const { entries } = await layer.readIndex();
     await layer.discard();
-    return { entries: layer.index.entries.count };
+    return { entries: entries.count };
   }
   const clock = { now: () => Date.now() };
   const log = openMemoryEventLog(clock);
