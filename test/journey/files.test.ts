@@ -9,6 +9,7 @@ import { layer } from '../fixture/layer-builder.js';
 import { rawTar } from '../fixture/raw-tar.js';
 import { type BuiltEntry, tarBytes } from '../fixture/tar-bytes.js';
 import { type Workspace, workspace } from './harness/archives.js';
+import { cuttingProxy } from './harness/bad-network.js';
 import { type Server, startServer } from './harness/server.js';
 import { type Varve, varveAt } from './harness/varve.js';
 
@@ -208,6 +209,7 @@ describe('show', () => {
     expect(text).toMatch(/^commit [0-9a-f]{64} \(main\)/);
     expect(text).toContain('S etc\n');
     expect(text).toContain('M etc/motd');
+    expect(await said('show', 'main', '--stat')).toMatch(/1 deleted, 1 there again unchanged; .*\n$/);
     const names = await said('show', 'main', '--name-status');
     expect(names.split('\n')).toContain('S\tetc');
     const whole = await varve.json<{ changes: { classes: object }; lints: { layers: ShownLayer[] } }>('show', 'main');
@@ -329,6 +331,27 @@ it.each<[string, string, number]>([
   const answer = await fetch(api(path));
   expect({ status: answer.status, code: answer.headers.get('varve-error') }).toEqual({ status, code });
   expect(await answer.json()).toMatchObject({ code, status });
+});
+
+describe('a bad network', () => {
+  it('is no end of a file: what is missing is asked for again', async () => {
+    const network = await cuttingProxy(server.url, [20_000, 700_000, 1_000_000]);
+    const ran = await varveAt(network.url)('cat', 'main:usr/bin/tool', '--repo', 'app');
+    await network.close();
+    expect({ code: ran.code, same: ran.bytes.equals(large) }).toEqual({ code: 0, same: true });
+    expect(network.connections).toBeGreaterThan(1);
+  });
+
+  it('is no end of a list: what has no summary is not whole', async () => {
+    const names = Array.from({ length: 3_000 }, (_, at) => ({ name: `many/${at}`, body: 'x' }));
+    await varve('branch', 'many', 'main');
+    await put('many', tarBytes(names), 'many');
+    const network = await cuttingProxy(server.url, [400_000]);
+    const ran = await varveAt(network.url)('find', 'many', '--repo', 'app', '--json');
+    await network.close();
+    expect(ran.code).toBe(5);
+    expect(ran.stderr).toContain('broke off');
+  });
 });
 
 it('lets the reader of a list leave early', async () => {

@@ -36,7 +36,11 @@ export function showCommand(run: Run): Command {
         const commit = await session.client.commit(repo, rev);
         if (commit.warning !== null) session.output.warn(commit.warning);
         if (isNames === true) return writeNames(session, repo, commit.id);
-        const found = await filesOf(session, { repo, commit: commit.id, isCounted: stat === true });
+        // An image for several platforms has a tree for each, and none of its own.
+        const found =
+          commit.index === null
+            ? await filesOf(session, { repo, commit: commit.id, isCounted: stat === true })
+            : noFiles;
         await session.output.page(process.env);
         await session.output.answer({ ...commit, ...found }, () =>
           [text(commit), ...filesText(session, found)].join('\n'),
@@ -57,6 +61,8 @@ interface CommitFiles {
   readonly changed: readonly Change[];
   readonly lints: Omit<CommitLints, 'commit'> | null;
 }
+
+const noFiles: CommitFiles = { changes: null, changed: [], lints: null };
 
 async function writeNames({ client, output }: Session, repo: string, commit: string): Promise<void> {
   await output.page(process.env);
@@ -85,7 +91,7 @@ async function filesOf(
   } catch (error) {
     if (!isVarveError(error) || !['CORRUPT', 'BLOB_UNKNOWN', 'LAYER_INVALID'].includes(error.code)) throw error;
     output.warn(`what it changes cannot be told: ${error.message} (${error.code})`);
-    return { changes: null, changed: [], lints: null };
+    return noFiles;
   }
 }
 
@@ -129,6 +135,7 @@ function text(commit: ShownCommit): string {
     ...line('Config', commit.config ?? ''),
     ...line('Manifest', commit.manifest?.digest ?? ''),
     ...(index ?? []).map((one) => `Image:    ${one.commit} for ${one.platform.os}/${one.platform.architecture}`),
+    ...configLines(commit.configuration),
     ...layers.map((diffId) => `Layer:    ${diffId}`),
     ...Object.entries(labels).map(([key, value]) => `Label:    ${terminalText(`${key}=${value}`)}`),
     `Size:     ${humanSize(commit.ownBytes)} of ${humanSize(commit.virtualBytes)} in ${commit.stackLayers} layers, depth ${commit.depth}`,
@@ -143,6 +150,20 @@ function text(commit: ShownCommit): string {
   ].join('\n');
 }
 
+/** What a container would be started with; the rest of the configuration is for programs. */
+function configLines(configuration: unknown): string[] {
+  const { config } = (configuration ?? {}) as { readonly config?: Readonly<Record<string, unknown>> | null };
+  return Object.entries(config ?? {})
+    .filter(([, value]) => !isNothing(value))
+    .map(([key, value]) => `          ${lineText(key)}: ${lineText(JSON.stringify(value))}`);
+}
+
+/** Docker writes what was not said as an empty value. */
+function isNothing(value: unknown): boolean {
+  if (value === null || value === '' || value === false) return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
 function line(label: string, value: string): string[] {
-  return value === '' ? [] : [`${`${label}:`.padEnd(10)}${value}`];
+  return value === '' ? [] : [`${`${label}:`.padEnd(9)} ${value}`];
 }

@@ -17,7 +17,7 @@ import { RepositoryPipe } from './segment.pipe.js';
 
 const pageSize = z.coerce.number().int().min(1).max(limit.pageMax);
 const logQuery = z.strictObject({
-  rev: z.string().default('HEAD').describe('A revision'),
+  rev: z.string().default('HEAD').describe('A revision, or a range: A..B, A...B'),
   limit: pageSize.default(100),
   cursor: z.string().optional().describe('Of the page before; rev is not looked at again'),
   firstParent: z.enum(['true', 'false', '1', '0']).default('false').describe('Only the chain of first parents'),
