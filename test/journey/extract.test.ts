@@ -57,6 +57,12 @@ it('makes files, directories, links and their modes, owners and times', async ()
   );
 });
 
+it('makes the directory itself as any new one, when the tar has no entry for it', async () => {
+  await extract([{ name: 'f', body: 'x' }]);
+  fs.mkdirSync(join(folder, 'new'));
+  expect(fs.statSync(join(folder, 'out')).mode).toBe(fs.statSync(join(folder, 'new')).mode);
+});
+
 it('keeps names that are not UTF-8', async () => {
   const tar = tarBytes([{ name: 'aXXb', body: 'x' }]);
   // The name, and the sum of the header's bytes with it.

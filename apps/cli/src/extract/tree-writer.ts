@@ -59,6 +59,8 @@ export class TreeWriter {
     for (const [name, metadata] of [...this.#directories].toReversed()) {
       if (metadata) this.#settle(this.#place(name), metadata);
     }
+    // A tar without a root entry says nothing of it, so it is as a new directory of this user is.
+    if (!this.#directories.get('')) fs.chmodSync(this.#root, 0o777 & ~process.umask());
   }
 
   /** Ends the child process, if one runs. */
