@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { VarveError } from '#core/error';
+import { reasonOf, resultCodeOf } from './sqlite-error.js';
 
 /** Held until `release`, or until the process ends, however it ends: the kernel keeps the lock, not the file. */
 export interface FolderLock {
@@ -30,10 +31,10 @@ export function lockFolder(folder: string): FolderLock {
 const busy = 5;
 
 function refusal(folder: string, cause: unknown): VarveError {
-  if (cause instanceof Error && 'errcode' in cause && cause.errcode === busy) {
+  if (resultCodeOf(cause) === busy) {
     const message = `the data folder ${folder} is in use by another process; a folder serves one at a time`;
     return new VarveError('DATA_IN_USE', message, { folder }, { cause });
   }
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new VarveError('UNAVAILABLE', `the data folder ${folder} cannot be used: ${reason}`, { folder }, { cause });
+  const message = `the data folder ${folder} cannot be used: ${reasonOf(cause)}`;
+  return new VarveError('UNAVAILABLE', message, { folder }, { cause });
 }

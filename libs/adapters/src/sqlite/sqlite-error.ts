@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { type ErrorCode, isVarveError, VarveError } from '#core/error';
 
 /** SQLite's primary result codes that mean something to us; an extended code carries one in its low byte. */
@@ -14,7 +15,7 @@ export interface DatabaseName {
 export function translateError(error: unknown, name: DatabaseName): VarveError {
   if (isVarveError(error)) return error;
   const code = codes[resultCodeOf(error)] ?? 'UNAVAILABLE';
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   const messages: Partial<Record<ErrorCode, string>> = {
     CORRUPT: `the ${name.what} at ${name.path} cannot be read: ${reason}. ${name.remedy}`,
     STORAGE_FULL: `there is no room to write the ${name.what} at ${name.path}: ${reason}`,
@@ -23,7 +24,14 @@ export function translateError(error: unknown, name: DatabaseName): VarveError {
   return new VarveError(code, message, { path: name.path }, { cause: error });
 }
 
-function resultCodeOf(error: unknown): number {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+/** What the driver says. */
+export function reasonOf(error: unknown): string {
+  return isNativeError(error) ? error.message : String(error);
+}
+
+/** SQLite's primary result code, -1 for an error that is not SQLite's. */
+export function resultCodeOf(error: unknown): number {
+  // Not `instanceof`: the driver's errors may come from another realm.
+  const code = isNativeError(error) && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : -1;
 }

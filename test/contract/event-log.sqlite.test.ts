@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
+import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
+import { recordsOf } from '../fixture/wrapped-stores.js';
+
+const clock = { now: () => 1_000 };
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'varve-log-'))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const canMount = canMountSmallDisk();
+const ifMounted = canMount ? it : it.skip;
+const why = canMount ? '' : ' (needs root, to mount a small disk)';
+
+/** What only this one does: a full disk, a read-only one, a file of someone else. */
+describe('the SQLite log', () => {
+  ifMounted(`appends nothing of what the disk cannot hold, and says STORAGE_FULL${why}`, () =>
+    onSmallDisk(3 << 20, async (disk) => {
+      const log = openSqliteEventLog(join(disk.folder, 'log.db'), clock);
+      const large = Buffer.alloc(300_000, 1);
+      let appended = 0;
+      const fill = async () => {
+        for (; appended < 100; appended += 1) await log.append(0, [large]);
+      };
+      const full = { code: 'STORAGE_FULL', message: expect.stringContaining('log.db') };
+      await expect(fill()).rejects.toMatchObject(full);
+      const end = await log.end(0);
+      expect(end).toBe(1 + appended);
+      await expect(log.append(0, [Buffer.from('small'), large, large])).rejects.toMatchObject(full);
+      expect(await log.end(0)).toBe(end);
+      expect(await recordsOf(log)).toHaveLength(end);
+      await log.close();
+    }),
+  );
+
+  ifMounted(`says UNAVAILABLE, and why, when it may not write${why}`, () =>
+    onSmallDisk(4 << 20, async (disk) => {
+      const path = join(disk.folder, 'log.db');
+      await openSqliteEventLog(path, clock).close();
+      disk.makeReadOnly();
+      expect(() => openSqliteEventLog(path, clock)).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
+    }),
+  );
+
+  it('says UNAVAILABLE while another program holds the file', async () => {
+    const path = join(folder, 'log.db');
+    const log = openSqliteEventLog(path, clock);
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(log.append(0, [Buffer.from('a')])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    other.exec('ROLLBACK');
+    other.close();
+    await log.append(0, [Buffer.from('a')]);
+    expect(await log.end(0)).toBe(2);
+    await log.close();
+  });
+
+  it('does not overwrite a file that is no log: it says that nothing can make it again', () => {
+    const path = join(folder, 'log.db');
+    writeFileSync(path, 'this is not a database, it is a text of more than a hundred bytes'.repeat(20));
+    expect(() => openSqliteEventLog(path, clock)).toThrow(
+      expect.objectContaining({ code: 'CORRUPT', message: expect.stringMatching(/event log at .*log\.db.*restore/) }),
+    );
+  });
+});

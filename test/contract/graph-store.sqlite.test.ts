@@ -1,0 +1,117 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
+import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
+import { rebuild } from '#projection/rebuild';
+import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
+import { app, commitBatch, layerBlob, recordBytes, repoCreate, txidOf } from '../fixture/event-builder.js';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'varve-graph-'));
+  path = join(folder, 'graph.db');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function logOf(count: number) {
+  const log = openMemoryEventLog({ now: () => 1_000 });
+  const batch = (n: number) => commitBatch(txidOf(n), { blobs: [layerBlob(`${n}`)] });
+  await log.append(
+    0,
+    [repoCreate(txidOf('create')), ...Array.from({ length: count }, (_, n) => batch(n))].map(recordBytes),
+  );
+  return log;
+}
+
+function tablesIn(file: string): string[] {
+  const db = new DatabaseSync(file);
+  const rows = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
+  db.close();
+  return rows.map(({ name }) => String(name));
+}
+
+const canMount = canMountSmallDisk();
+const ifMounted = canMount ? it : it.skip;
+const why = canMount ? '' : ' (needs root, to mount a small disk)';
+
+/** What only this one does: files of others, of other versions, damaged ones, a full disk. */
+describe('the SQLite graph', () => {
+  it.each([
+    ['a file that is no database', () => writeFileSync(path, 'not a database at all, but long enough '.repeat(50))],
+    [
+      'a database of another program',
+      () => {
+        const db = new DatabaseSync(path);
+        db.exec('CREATE TABLE theirs (a)');
+        db.close();
+      },
+    ],
+  ])('refuses %s, and says to delete it', (_title, make) => {
+    make();
+    expect(() => openSqliteGraphStore(path)).toThrow(
+      expect.objectContaining({
+        code: 'CORRUPT',
+        message: expect.stringMatching(/graph\.db.*[Dd]elete it: it is made again/),
+      }),
+    );
+  });
+
+  it('is made again when its tables are of another version', async () => {
+    const graph = openSqliteGraphStore(path);
+    await rebuild({ log: await logOf(10), graph });
+    await graph.close();
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA user_version = 999');
+    db.close();
+    const again = openSqliteGraphStore(path);
+    expect((await again.checkpoint(0)).offset).toBe(-1);
+    await rebuild({ log: await logOf(10), graph: again });
+    expect(await again.repository(app)).toBeDefined();
+    await again.close();
+  });
+
+  it('keeps the tables of one generation only', async () => {
+    const graph = openSqliteGraphStore(path);
+    const log = await logOf(10);
+    for (let n = 0; n < 3; n += 1) await rebuild({ log, graph });
+    await graph.beginGeneration();
+    await graph.close();
+    const again = openSqliteGraphStore(path);
+    await again.close();
+    const prefixes = new Set(tablesIn(path).map((name) => /^(g\d+_|live)/.exec(name)?.[0]));
+    expect(prefixes).toEqual(new Set(['g4_', 'live']));
+  });
+
+  ifMounted(`keeps what it had when the disk is full, says STORAGE_FULL, and goes on when there is room${why}`, () =>
+    onSmallDisk(1 << 20, async (disk) => {
+      const graph = openSqliteGraphStore(join(disk.folder, 'graph.db'));
+      await expect(rebuild({ log: await logOf(5_000), graph })).rejects.toMatchObject({ code: 'STORAGE_FULL' });
+      expect((await graph.checkpoint(0)).offset).toBe(-1);
+      await rebuild({ log: await logOf(10), graph });
+      expect((await graph.checkpoint(0)).offset).toBe(11);
+      await graph.close();
+    }),
+  );
+
+  it('says what to do when its file is damaged while it is used', async () => {
+    const graph = openSqliteGraphStore(path);
+    await rebuild({ log: await logOf(3_000), graph });
+    await graph.close();
+    // Everything but the first page, which says that it is a database.
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    db.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0xa5, 4096 * 12);
+    writeFileSync(path, bytes);
+    const damaged = openSqliteGraphStore(path);
+    const readAll = async () => {
+      for (let n = 0; n < 3_000; n += 1) await damaged.layer(app, layerBlob(`${n}`).diffId);
+    };
+    await expect(readAll()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('Delete it') });
+    await damaged.close();
+  });
+});
