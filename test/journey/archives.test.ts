@@ -69,6 +69,21 @@ describe('an image for several platforms', () => {
     expect(filesOf((await varve('checkout', member, '-o', '-', '--repo', repo)).bytes)).toBe(other);
   });
 
+  it('takes no layer on top, but its images do', async () => {
+    const repo = freshRepo();
+    await varve.json('load', await fileOf(indexed(other, own)), '--repo', repo);
+    await varve('branch', 'all', '1', '--repo', repo);
+    const before = await storedIn(server.data);
+    const commit = (branch: string) =>
+      varve.with({ input: layer({ more: 'x' }).tar }, 'commit', '-', '-m', 'more', '-b', branch, '--repo', repo);
+    const refused = await commit('all');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('(REVISION_AMBIGUOUS)') as string]);
+    expect(await storedIn(server.data)).toEqual({ ...before, staging: [] });
+    const { index } = await varve.json<ShownCommit>('show', '1', '--repo', repo);
+    await varve('branch', 'one', index![0]!.commit, '--repo', repo);
+    expect((await commit('one')).code).toBe(0);
+  });
+
   it('has no files before it is said which one, and lists them', async () => {
     const repo = freshRepo();
     await varve.json('load', await fileOf(indexed('s390x', 'riscv64')), '--repo', repo);

@@ -3,6 +3,7 @@ import type { DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { NamedBlob } from '#core/event';
 import type { CommitRow } from '#core/graph-row';
+import { formatPlatform } from '#core/manifest';
 import { emptyStack } from '#core/layer-stack';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
@@ -43,7 +44,7 @@ export interface LayerCommit {
  * tree can be planned. The layer's bytes are made visible just before the record is appended and are taken away again
  * when the record is refused, so a failure leaves nothing behind. A branch that is not there is made only in a
  * repository without commits.
- * @throws REPOSITORY_UNKNOWN, REF_UNKNOWN, REF_STALE, LAYER_INVALID, COMMIT_INVALID, LIMIT_EXCEEDED, and what
+ * @throws REPOSITORY_UNKNOWN, REF_UNKNOWN, REVISION_AMBIGUOUS (the tip is an image for several platforms), REF_STALE, LAYER_INVALID, COMMIT_INVALID, LIMIT_EXCEEDED, and what
  * `Submitter.submit` throws
  */
 export async function commitLayer(
@@ -71,6 +72,7 @@ async function commitReceived(
   if (expect && !sameRefValue(expect, actual)) throw staleRef(repo, { ref: branch, expect }, actual);
 
   const parent = await readTip(graph, repo, branch, actual);
+  if (parent?.commit.index) throw severalPlatforms(request, parent.commit.index);
   await checkTree(stores, repo, parent?.row, layer);
   const commit = commitOn(parent, request);
   // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
@@ -90,6 +92,14 @@ async function commitReceived(
   );
   // Another call with the same key may have been faster, at another tip.
   return { ...written, commit: written.outcome.moves[0]?.commit ?? commit.id };
+}
+
+/** A group of images has no files of its own to put a layer on. */
+function severalPlatforms({ repo, branch }: LayerCommit, index: NonNullable<Commit['index']>): VarveError {
+  const platforms = index.map(({ platform }) => formatPlatform(platform));
+  const images = index.map(({ commit }, i) => `${commit.slice(0, 12)} (${platforms[i]})`).join(', ');
+  const message = `${branch} of ${repo} is one image for several platforms: put the layer on a branch of ${images}`;
+  return new VarveError('REVISION_AMBIGUOUS', message, { repository: repo, ref: branch, platforms });
 }
 
 interface Tip {

@@ -46,6 +46,7 @@ export class BranchCommitsController {
       'REPOSITORY_UNKNOWN',
       'REF_UNKNOWN',
       'REF_STALE',
+      'REVISION_AMBIGUOUS',
       'LAYER_INVALID',
       'COMMIT_INVALID',
       'LIMIT_EXCEEDED',
