@@ -28,11 +28,19 @@ async function take() {
   const submitter = new Submitter({ log, graph, clock, random: randomBytes });
   projector.start();
   const context = { actor: { name: 'fuzz', verified: false }, reason: '', idempotencyKey: null, request: null };
-  const { images } = await loadArchive({ graph, submitter, blobs }, { source: process.stdin, repo: null, moveTags: false }, context);
+  const { images } = await loadArchive(
+    { graph, submitter, blobs },
+    { source: process.stdin, repo: null, moveTags: false },
+    context,
+  );
   return { images: images.length };
 }
 
-const outcome = await take().catch((error) => ({ code: error.code ?? String(error), message: error.message, detail: error.detail }));
+const outcome = await take().catch((error) => ({
+  code: error.code ?? String(error),
+  message: error.message,
+  detail: error.detail,
+}));
 const status = (await import('node:fs')).readFileSync('/proc/self/status', 'utf8');
 const peakBytes = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 process.stdout.write(JSON.stringify({ ...outcome, peakBytes }));

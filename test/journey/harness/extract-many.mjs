@@ -7,10 +7,14 @@ import { join } from 'node:path';
 import { extractRootfs } from '../../../dist/apps/cli/src/extract/extract-rootfs.js';
 
 const folder = process.argv[2];
-for (const name of readdirSync(folder).filter((file) => file.endsWith('.tar')).toSorted()) {
-  const outcome = await extractRootfs(createReadStream(join(folder, name)), join(folder, `${name}.out`)).catch((error) => ({
-    code: error.code ?? String(error),
-    message: error.message,
-  }));
+for (const name of readdirSync(folder)
+  .filter((file) => file.endsWith('.tar'))
+  .toSorted()) {
+  const outcome = await extractRootfs(createReadStream(join(folder, name)), join(folder, `${name}.out`)).catch(
+    (error) => ({
+      code: error.code ?? String(error),
+      message: error.message,
+    }),
+  );
   process.stdout.write(`${JSON.stringify({ name, ...outcome })}\n`);
 }
