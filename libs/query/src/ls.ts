@@ -39,7 +39,10 @@ export async function listTree(
   question: ListQuestion,
 ): Promise<TreeListing> {
   if (question.limit > limit.treePageMax) {
-    throw new VarveError('LIMIT_EXCEEDED', `a page of ${question.limit} entries is over the limit of ${limit.treePageMax}`);
+    throw new VarveError(
+      'LIMIT_EXCEEDED',
+      `a page of ${question.limit} entries is over the limit of ${limit.treePageMax}`,
+    );
   }
   const { commit, tree, warning, from } = await startOf(sources, repo, question);
   const start = findNode(tree, question.path);
