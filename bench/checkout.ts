@@ -14,7 +14,7 @@ import { absent, type Aim, atLeast, type Found } from './aim.js';
 import { commitSynthetic, inScratch, makeRepository, repo, withEngine } from './history.js';
 import { type BenchImage, corpusImages, streamOf } from './image-layers.js';
 import { layerStream } from './layer-stream.js';
-import { type Measured, sideBySide, table } from './measure.js';
+import { type Measured, once, sideBySide, table } from './measure.js';
 import { peersFor } from './peers.js';
 import { varve, withServer } from './server.js';
 import { shell } from './shell.js';
@@ -86,7 +86,7 @@ async function measure({ name, scratch, data, revision, layers, image }: Subject
         { name: '`varve checkout` through loopback', bytes, run: checkout },
       ]);
       await shell('cmp "$1" "$2"', flat, output);
-      return [...ours, ...(await sideBySide(peers.candidates, 1))];
+      return [...ours, ...(await once(peers.candidates))];
     });
     const what = `${name}: ${stored.depth} layers, ${kept.entryCount} entries, ${(bytes / 1e6).toFixed(0)} MB`;
     const aims = [
@@ -101,7 +101,6 @@ async function measure({ name, scratch, data, revision, layers, image }: Subject
 }
 
 function aimsOf(name: string, [cat, planned, , , checkout, ...peers]: readonly Measured[]): Aim[] {
-  const faster = (one: Measured, other: Measured): number => other.medianMs / one.medianMs;
   return [
     atLeast(`plan and write ${name} in one process`, faster(planned!, cat!), 0.8, 'the speed of `cat`'),
     atLeast(`\`varve checkout\` of ${name} through loopback`, faster(checkout!, cat!), 0.4, 'the speed of `cat`'),
@@ -110,6 +109,10 @@ function aimsOf(name: string, [cat, planned, , , checkout, ...peers]: readonly M
       atLeast(`plan and write ${name} in one process`, faster(planned!, peer), peerAims[name]?.[peer.name] ?? 1, `the speed of ${peer.name}`), // prettier-ignore
     ),
   ];
+}
+
+function faster(one: Measured, other: Measured): number {
+  return other.medianMs / one.medianMs;
 }
 
 /** A stack in a blob store, with the indexes of its layers. */

@@ -28,11 +28,18 @@ export async function peersFor(image: BenchImage, bytes: number, scratch: string
   if (runs('umoci', '--version'))
     candidates.push({ name: '`umoci unpack` + `tar`', bytes, run: () => unpack(image, scratch) });
   else absent.push({ peer: '`umoci unpack`', why: 'no `umoci` in PATH' });
+  const made: (() => void)[] = [() => void registry?.kill()];
   for (const engine of ['docker', 'podman']) {
-    if (!runs(engine, 'info')) absent.push({ peer: `\`${engine} export\``, why: `no ${engine} that runs` });
-    else candidates.push({ name: `\`${engine} export\``, bytes, run: await exporter(engine, image, scratch) });
+    if (!runs(engine, 'info')) {
+      absent.push({ peer: `\`${engine} export\``, why: `no ${engine} that runs` });
+      continue;
+    }
+    const container = await createContainer(engine, image, scratch);
+    made.push(() => execFileSync(engine, ['rm', container], { stdio: 'ignore' }));
+    const run = (): Promise<void> => shell('"$1" export "$2" >"$3"', engine, container, join(scratch, 'export.tar'));
+    candidates.push({ name: `\`${engine} export\``, bytes, run });
   }
-  return { candidates, absent, close: () => void registry?.kill() };
+  return { candidates, absent, close: () => made.forEach((end) => end()) };
 }
 
 async function unpack({ layout }: BenchImage, scratch: string): Promise<void> {
@@ -42,12 +49,12 @@ async function unpack({ layout }: BenchImage, scratch: string): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-/** Takes the image in, once, and exports a container of it each time. */
-async function exporter(engine: string, { layout }: BenchImage, scratch: string): Promise<() => Promise<void>> {
-  const archive = join(scratch, `${engine}.tar`);
-  await shell('tar -C "$1" -cf "$2" . && "$3" load -i "$2" >/dev/null', layout, archive, engine);
-  const container = execFileSync(engine, ['create', 'latest', 'true'], { encoding: 'utf8' }).trim();
-  return () => shell('"$1" export "$2" >"$3"', engine, container, join(scratch, `${engine}-flat.tar`));
+/** Takes the image in and makes a container of it, which is not started. */
+async function createContainer(engine: string, { name, layout }: BenchImage, scratch: string): Promise<string> {
+  const reference = `varve-bench-${name}:latest`;
+  const archive = join(scratch, 'docker.tar');
+  await shell('skopeo copy --quiet "oci:$1" "docker-archive:$2:$3" && "$4" load --quiet -i "$2" >/dev/null && rm "$2"', layout, archive, reference, engine); // prettier-ignore
+  return execFileSync(engine, ['create', reference, 'true'], { encoding: 'utf8' }).trim();
 }
 
 function runs(command: string, ...args: readonly string[]): boolean {

@@ -24,10 +24,10 @@ interface Bench {
 const benches: Readonly<Record<string, Bench>> = {
   checkout: { run: benchCheckout, quick: 'synthetic' },
   load: { run: benchLoad, quick: false },
-  ingest: { run: benchIngest },
+  ingest: { run: benchIngest, quick: 'synthetic' },
   inflate: { run: benchInflate },
-  depth: { run: benchDepth, quick: '500' },
-  memory: { run: benchMemory, quick: '100000' },
+  depth: { run: benchDepth, quick: '150' },
+  memory: { run: benchMemory, quick: '50000' },
   concurrency: { run: benchConcurrency, quick: '8' },
   rebuild: { run: benchRebuild, quick: '5000' },
 };
