@@ -29,9 +29,9 @@ async function measure({ name, layout, layers }: BenchImage, scratch: string): P
   const load = (archive: string) => async (): Promise<void> => {
     const data = join(scratch, 'data');
     rmSync(data, { recursive: true, force: true });
-    await withServer(data, async ({ url, memory }) => {
-      await shell('"$1" --server "$2" --repo bench load "$3" >/dev/null', varve, url, archive);
-      peaks.push(memory().peakBytes / mebibyte);
+    await withServer(data, async (server) => {
+      await shell('"$1" --server "$2" --repo bench load "$3" >/dev/null', varve, server.url, archive);
+      peaks.push(server.memory().peakBytes / mebibyte);
     });
   };
   const measured = await sideBySide(

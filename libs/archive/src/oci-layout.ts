@@ -176,12 +176,12 @@ function pathOf({ digest }: Descriptor): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
+/** The bytes of some layers (Windows' bases) are named for others to fetch; a load never fetches. */
 function missing(descriptor: Descriptor, kind: string): VarveError {
-  const { digest } = descriptor;
-  return new VarveError('BLOB_MISSING', `the archive names the ${kind} ${digest} and does not hold it`, {
-    digest,
-    mediaType: descriptor.mediaType,
-  });
+  const { digest, mediaType: type } = descriptor;
+  const why = /foreign|nondistributable/.test(type) ? `: as ${type} its bytes are kept elsewhere` : '';
+  const message = `the archive names the ${kind} ${digest} and does not hold it${why}`;
+  return new VarveError('BLOB_MISSING', message, { digest, mediaType: type });
 }
 
 function checkDescriptor(expected: Descriptor, digest: Digest, sizeBytes: number, kind: string): void {
