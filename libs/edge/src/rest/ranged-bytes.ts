@@ -24,14 +24,7 @@ export interface RangedBytes {
 export async function sendRange(reply: FastifyReply, conditions: Conditions, bytes: RangedBytes): Promise<void> {
   const { etag } = bytes;
   const headers = { ...bytes.headers, etag, 'accept-ranges': 'bytes', 'cache-control': 'no-cache' };
-  const judged = judgeConditions(conditions, etag);
-  if (judged === 'failed') {
-    throw new VarveError('REF_STALE', `the bytes have the ETag ${etag}, and If-Match wants ${conditions.ifMatch}`, {
-      expected: conditions.ifMatch,
-      actual: etag,
-    });
-  }
-  if (judged === 'not-modified') return sendHeaders(reply, 304, headers);
+  if (isKnown(conditions, etag)) return sendHeaders(reply, 304, headers);
   const opened = await bytes.open();
   try {
     const { size } = opened;
@@ -54,6 +47,36 @@ export async function sendRange(reply: FastifyReply, conditions: Conditions, byt
   } finally {
     await opened.close?.();
   }
+}
+
+/** Bytes that are made while they are sent, of a length nobody knows before their end. */
+export interface StreamedBytes {
+  readonly etag: string;
+  readonly headers: OutgoingHttpHeaders;
+  open(): Promise<AsyncGenerator<Uint8Array>>;
+}
+
+/**
+ * Answers GET and HEAD without a length: always everything, whatever range is asked for. Bytes that do not end as their
+ * format wants are not whole: after an error the connection is cut, and the last chunk never comes.
+ * @throws REF_STALE (rendered as 412), and what opening throws
+ */
+export async function sendStream(reply: FastifyReply, conditions: Conditions, bytes: StreamedBytes): Promise<void> {
+  const { etag } = bytes;
+  const headers = { ...bytes.headers, etag, 'accept-ranges': 'none', 'cache-control': 'no-cache' };
+  if (isKnown(conditions, etag)) return sendHeaders(reply, 304, headers);
+  if (reply.request.method === 'HEAD') return sendHeaders(reply, 200, headers);
+  return sendBytes(reply, { status: 200, headers }, await bytes.open());
+}
+
+/** @throws REF_STALE when If-Match names other bytes */
+function isKnown(conditions: Conditions, etag: string): boolean {
+  const judged = judgeConditions(conditions, etag);
+  if (judged !== 'failed') return judged === 'not-modified';
+  throw new VarveError('REF_STALE', `the bytes have the ETag ${etag}, and If-Match wants ${conditions.ifMatch}`, {
+    expected: conditions.ifMatch,
+    actual: etag,
+  });
 }
 
 export function conditionsOf({ headers }: FastifyRequest): Conditions {

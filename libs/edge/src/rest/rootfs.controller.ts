@@ -6,6 +6,7 @@ import { hexOf } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
 import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
+import { compressTar, type TarCompression } from '#materialize/compress-tar';
 import { writeRootfs } from '#materialize/write-rootfs';
 import { layerStackOf } from '#ports/read-stack';
 import { commitForTree } from '#query/platform-commit';
@@ -14,10 +15,15 @@ import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
-import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
+import { byteHeaders, conditionsOf, rangeAnswers, sendRange, sendStream } from './ranged-bytes.js';
+import { rootfsVariant } from './rootfs-variant.js';
 import { RepositoryPipe } from './segment.pipe.js';
 
 const rootfsQuery = z.strictObject({
+  format: z
+    .enum(['tar', 'tar.gz', 'tar.zst'])
+    .default('tar')
+    .describe('tar.gz and tar.zst are compressed while they are sent: no Content-Length, no ranges'),
   platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
 });
 
@@ -30,7 +36,7 @@ export class RootfsController {
   @Documented({
     summary: 'The root filesystem of a commit as one canonical tar, any range of it',
     description:
-      'Made while it is sent; nothing has to exist before. Resume with Range and If-Range: an upgrade of the server that writes other bytes gives a fresh tar, never a splice. A failure midway cuts the connection before Content-Length is reached.',
+      'Made while it is sent; nothing has to exist before. A client that accepts zstd as a Content-Encoding and asks for no range gets the tar so. Resume with Range and If-Range: an upgrade of the server that writes other bytes gives a fresh tar, never a splice. A failure midway cuts the connection before Content-Length is reached.',
     params: ['repo', 'rev'],
     answers: rangeAnswers('application/x-tar', { 'Varve-Commit': 'The commit whose files these are' }),
     fails: [
@@ -47,7 +53,7 @@ export class RootfsController {
   async get(
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') rev: string,
-    @Query({ schema: rootfsQuery }) { platform }: z.infer<typeof rootfsQuery>,
+    @Query({ schema: rootfsQuery }) { platform, format }: z.infer<typeof rootfsQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
@@ -55,21 +61,29 @@ export class RootfsController {
     const found = await resolve(graph, repo, rev);
     const commit = await commitForTree(graph, found.commit, platform === undefined ? null : parsePlatform(platform));
     await addPosition(this.engine, request, reply);
-    await sendRange(reply, conditionsOf(request), {
-      etag: rootfsTag(commit),
-      headers: {
-        'content-type': 'application/x-tar',
-        'content-disposition': `attachment; filename="${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.tar"`,
-        'varve-commit': commit.id,
-      },
-      open: () => openRootfs(this.engine, commit),
-    });
+    const variant = rootfsVariant(format, request.headers);
+    const file = `${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.${format}`;
+    const headers = {
+      ...variant.headers,
+      'content-disposition': `attachment; filename="${file}"`,
+      'varve-commit': commit.id,
+    };
+    const etag = rootfsTag(commit, variant.tagSuffix);
+    const open = () => openRootfs(this.engine, commit);
+    const { compression } = variant;
+    if (compression === null) await sendRange(reply, conditionsOf(request), { etag, headers, open });
+    else await sendStream(reply, conditionsOf(request), { etag, headers, open: () => compressed(open, compression) });
   }
 }
 
 /** Known without reading anything: equal stacks written by equal code are equal bytes. */
-function rootfsTag({ chainId }: CommitRow): string {
-  return `"u${unionVersion}w${writerVersion}-${hexOf(chainId)}"`;
+function rootfsTag({ chainId }: CommitRow, suffix: string): string {
+  return `"u${unionVersion}w${writerVersion}-${hexOf(chainId)}${suffix}"`;
+}
+
+async function compressed(open: () => ReturnType<typeof openRootfs>, compression: TarCompression) {
+  const { size, read } = await open();
+  return compressTar(read(0, size), compression);
 }
 
 async function openRootfs({ graph, trees, layers }: Engine, commit: CommitRow) {

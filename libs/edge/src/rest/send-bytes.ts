@@ -7,7 +7,7 @@ import { noteFailure } from './request-failure.js';
  * Answers with bytes that are made while they are sent: large writes, the next one only when the socket has taken the
  * last, nothing kept. What fails before the first byte is thrown, to be answered as a problem; after it the
  * connection is cut, so that a tar that is not whole never ends well. When the client leaves, the source is closed.
- * The headers must hold the exact Content-Length.
+ * The headers hold the exact Content-Length, or none: then the end is told by the last chunk, which a cut leaves out.
  */
 export async function sendBytes(
   reply: FastifyReply,
