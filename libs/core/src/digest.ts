@@ -23,11 +23,6 @@ export function parseDigest(text: string): Digest {
   return text as Digest;
 }
 
-/** @throws DIGEST_INVALID */
-export function parseDiffId(text: string): DiffId {
-  return parseDigest(text) as DiffId;
-}
-
 export function isDigest(text: string): text is Digest {
   return digestPattern.test(text);
 }
