@@ -20,7 +20,9 @@ it('lists every command in groups and ends with the exit codes', async () => {
   const { code, stdout } = await nobody('--help');
   expect(code).toBe(0);
   for (const verb of verbs.split(' ')) expect(stdout).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
-  expect(stdout).toMatch(/Start:[\s\S]*Look at history:[\s\S]*Look into commits:[\s\S]*Move refs:[\s\S]*Bytes in and out:[\s\S]*Care:/);
+  expect(stdout).toMatch(
+    /Start:[\s\S]*Look at history:[\s\S]*Look into commits:[\s\S]*Move refs:[\s\S]*Bytes in and out:[\s\S]*Care:/,
+  );
   expect(stdout.trimEnd()).toMatch(/Exit codes:\n {2}0 +done\n[\s\S]* {2}130 +interrupted$/);
 });
 

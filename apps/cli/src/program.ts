@@ -76,7 +76,10 @@ export async function programFor(args: readonly string[], run: Run): Promise<Com
 
 /** With the files of all verbs. */
 function wholeProgram(run: Run): Promise<Command> {
-  return programFor(verbs.map(({ name }) => name), run);
+  return programFor(
+    verbs.map(({ name }) => name),
+    run,
+  );
 }
 
 async function commandOf(

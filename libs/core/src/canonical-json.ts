@@ -28,7 +28,9 @@ export function canonicalJson(value: Json): string {
 
 function canonicalString(text: string): string {
   if (!text.isWellFormed()) {
-    throw new VarveError('COMMIT_INVALID', 'text has a lone surrogate and no UTF-8 form', { text: text.toWellFormed() });
+    throw new VarveError('COMMIT_INVALID', 'text has a lone surrogate and no UTF-8 form', {
+      text: text.toWellFormed(),
+    });
   }
   return JSON.stringify(text);
 }

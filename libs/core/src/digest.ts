@@ -28,7 +28,8 @@ export function isDigest(text: string): text is Digest {
 }
 
 export function digestFromHex(hex: string): Digest {
-  if (!hexPattern.test(hex)) throw new VarveError('DIGEST_INVALID', `"${hex}" is not 64 lower-case hex digits`, { hex });
+  if (!hexPattern.test(hex))
+    throw new VarveError('DIGEST_INVALID', `"${hex}" is not 64 lower-case hex digits`, { hex });
   return `sha256:${hex}` as Digest;
 }
 
