@@ -28,6 +28,7 @@ describe(`${mutantsAsked} damaged layers (VARVE_TEST_SEED=${firstSeed})`, () => 
       let trees = 0;
       for (let at = 0; at < mutantsAsked; at += batch) {
         const seeds = Array.from({ length: Math.min(batch, mutantsAsked - at) }, (_, i) => firstSeed + at + i);
+        watchdog.watch(`damaging layers from seed ${seeds[0]} on`);
         const stacks = seeds.map(mutantOf);
         watchdog.watch(`the reference model, asked about seeds from ${seeds[0]} on,`);
         const told = hasPython ? askModel(stacks) : [];
