@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -74,12 +74,12 @@ describe('a sound store', () => {
 
   it('gives no false alarm while eight clients commit, and a slow upload goes on', async () => {
     await onCopy(undefined, async ({ varve, server }) => {
-      let isOver = false;
+      const over = new AbortController();
       const upload = slowUpload(server);
       const writers = Array.from({ length: 8 }, async (_, writer) => {
         await succeed(varve('branch', `w${writer}`, 'main', '--repo', 'app'));
         let count = 0;
-        while (!isOver) {
+        while (!over.signal.aborted) {
           const file = await work.file(
             `w${writer}.tar`,
             layer({ [`w${writer}-${count}`]: randomBytes(5_000) }, 'gzip').blob,
@@ -96,7 +96,7 @@ describe('a sound store', () => {
           expect({ ...ran, bytes: undefined }).toMatchObject({ code: 0, stdout: '' });
         }
       }
-      isOver = true;
+      over.abort();
       expect((await Promise.all(writers)).every((count) => count > 0)).toBe(true);
       const after = await varve.json<{ commits: number }>('status');
       expect(after.commits - before.commits).toBeGreaterThan(8);
@@ -283,7 +283,7 @@ describe('damage is found, each by its own word', () => {
   });
 });
 
-it('stops when its client goes away, and one full run goes at a time', async () => {
+it('stops when its client goes away', async () => {
   const data = await mkdtemp(join(tmpdir(), 'varve-fsck-'));
   const server = await startServer({ data });
   try {
@@ -452,7 +452,8 @@ function graphOf(data: string): { db: DatabaseSync; prefix: string; path: string
     const path = join(data, name);
     const db = new DatabaseSync(path);
     const isGraph = db.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'live'`).get() !== undefined;
-    if (isGraph) return { db, path, prefix: `g${db.prepare('SELECT generation FROM live').get()?.['generation']}_` };
+    if (isGraph)
+      return { db, path, prefix: `g${Number(db.prepare('SELECT generation FROM live').get()?.['generation'])}_` };
     db.close();
   }
   throw new Error(`${data} has no graph`);
@@ -483,7 +484,7 @@ function slowUpload({ url }: Server) {
   return sending;
 }
 
-function post(url: string): Promise<import('node:http').IncomingMessage> {
+function post(url: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request(url, { method: 'POST' }, resolve).on('error', reject).end();
   });
