@@ -65,6 +65,8 @@ describe('an image for several platforms', () => {
     expect(filesOf(mine.bytes)).toBe(own);
     const asked = await varve('checkout', '1', '-o', '-', '--repo', repo, '--platform', `linux/${other}`);
     expect([asked.stderr, filesOf(asked.bytes)]).toEqual(['', other]);
+    const compared = await varve('diff', '1', '1', '--repo', repo);
+    expect([compared.code, compared.stderr]).toEqual([2, expect.stringContaining('REVISION_AMBIGUOUS')]);
     const member = shown.index?.find(({ platform }) => platform.architecture === other)?.commit as string;
     expect(filesOf((await varve('checkout', member, '-o', '-', '--repo', repo)).bytes)).toBe(other);
   });

@@ -12,6 +12,7 @@ import { ContentDigests } from './content-digests.js';
 import { findNodeIfAny, unknownPath } from './find-node.js';
 import { mergeBase } from './merge-base.js';
 import { commitAt, readCommit } from './read-commit.js';
+import { commitForTree } from './platform-commit.js';
 import { resolve } from './resolve.js';
 import { type BlobOpener, readConfig } from './show.js';
 
@@ -54,7 +55,9 @@ export async function diff(
   question: DiffQuestion,
 ): Promise<Diff> {
   const { graph } = sources;
-  const to = await resolve(graph, repo, question.to);
+  const named = await resolve(graph, repo, question.to);
+  // A commit that groups platforms has no files of its own: compared with another one, its only image is meant.
+  const to = question.from === null ? named : { ...named, commit: await commitForTree(graph, named.commit, null) };
   const from = await fromOf(sources, repo, question, to.commit);
   const before = from.commit === null ? emptyTree : await treeOf(sources, from.commit);
   const after = await treeOf(sources, to.commit);
@@ -94,7 +97,8 @@ async function fromOf(
     const [parent] = to.parents;
     return { commit: parent === undefined ? null : await commitAt(graph, repo, parent), warning: null };
   }
-  const from = await resolve(graph, repo, question.from);
+  const named = await resolve(graph, repo, question.from);
+  const from = { ...named, commit: await commitForTree(graph, named.commit, null) };
   if (!question.fromMergeBase) return from;
   const [base, ...others] = await mergeBase(graph, from.commit, to);
   if (base === undefined) {
