@@ -3,10 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
+import type { Event } from '#core/event';
 import { rebuild } from '#projection/rebuild';
 import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
-import { app, commitBatch, layerBlob, recordBytes, repoCreate, txidOf } from '../fixture/event-builder.js';
+import {
+  absent,
+  app,
+  commitBatch,
+  commitOn,
+  layerBlob,
+  main,
+  move,
+  recordBytes,
+  refUpdate,
+  repoCreate,
+  txidOf,
+} from '../fixture/event-builder.js';
 
 let folder: string;
 let path: string;
@@ -71,6 +85,26 @@ describe('the SQLite graph', () => {
     await rebuild({ log: await logOf(10), graph: again });
     expect(await again.repository(app)).toBeDefined();
     await again.close();
+  });
+
+  it('judges by rows that a rebuild has written already as by those that still wait', async () => {
+    const log = await logOf(9_000);
+    const root = commitOn([], 'root', { layers: [layerBlob('0').diffId] });
+    const tip = commitOn([root], 'tip', { layers: [layerBlob('8999').diffId] });
+    const copy = (n: number): Event =>
+      commitBatch(txidOf(n), { blobs: [layerBlob('another under the same transaction')] });
+    const wrongSize = commitBatch(txidOf('wrong'), { blobs: [{ ...layerBlob('1', 'i2'), size: 7 }] });
+    const commits = refUpdate(txidOf('tip'), [move(main, absent, tip.id)], { commits: [root, tip] });
+    await log.append(0, [commits, copy(3), copy(8_998), wrongSize].map(recordBytes));
+    const graph = openSqliteGraphStore(path);
+    const memory = openMemoryGraphStore();
+    const rebuilt = await rebuild({ log, graph });
+    expect(await rebuild({ log, graph: memory })).toEqual(rebuilt);
+    expect(await graph.checkpoint(0)).toEqual(await memory.checkpoint(0));
+    expect(await graph.ref(app, main)).toEqual({ commit: tip.id, version: 1 });
+    expect((await graph.outcome(0, txidOf('wrong')))?.outcome).toMatchObject({ code: 'SIZE_MISMATCH' });
+    for (const n of [0, 5_000, 8_999]) expect(await graph.layer(app, layerBlob(`${n}`).diffId)).toBeDefined();
+    await graph.close();
   });
 
   it('keeps the tables of one generation only', async () => {

@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from './canonical-json.js';
+import { canonicalJson, isCanonicalText, type Json } from './canonical-json.js';
 
 const cases: readonly [title: string, value: Json, text: string][] = [
   ['sorts keys by UTF-16 code units', { b: 1, a: 2, B: 3 }, '{"B":3,"a":2,"b":1}'],
@@ -32,5 +32,40 @@ describe('canonicalJson', () => {
   it('reads back as the same value', () => {
     const value = { text: 'ä\n', list: [1, [], {}], nothing: null };
     expect(JSON.parse(canonicalJson(value))).toEqual(value);
+  });
+});
+
+describe('isCanonicalText', () => {
+  it.each([
+    ...cases.map(([, , text]) => text),
+    '{"a":{"b":[{"c":"\\\\ud800","d":0}]}}',
+    '{"10":0,"9":0}',
+    '{"a":"\\u001f"}',
+  ])('is true of %s', (text) => {
+    expect(canonicalJson(JSON.parse(text) as Json)).toBe(text);
+    expect(isCanonicalText(text, JSON.parse(text) as Json)).toBe(true);
+  });
+
+  it.each([
+    '{"b":0,"a":0}',
+    '[{"b":0,"a":0}]',
+    '{"9":0,"10":0}',
+    '{"a":0,"a":0}',
+    '{ "a":0}',
+    '-0',
+    '1.0',
+    '1e2',
+    '"\\u0041"',
+    '"\\ud83d\\ude02"',
+    '"\\/"',
+    '"\\u001F"',
+  ])('is false of %s', (text) => {
+    expect(isCanonicalText(text, JSON.parse(text) as Json)).toBe(false);
+  });
+
+  it.each(['"\\ud800"', '0.5', '9007199254740993'])('refuses what no text is canonical for: %s', (text) => {
+    expect(() => isCanonicalText(text, JSON.parse(text) as Json)).toThrow(
+      expect.objectContaining({ code: 'COMMIT_INVALID' }),
+    );
   });
 });

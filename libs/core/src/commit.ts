@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from './canonical-json.js';
+import { canonicalJson, isCanonicalText, type Json } from './canonical-json.js';
 import { hash } from 'node:crypto';
 import { type ChainId, type Digest, type DiffId, emptyChainId, extendChain, isDigest } from './digest.js';
 import { VarveError } from './error.js';
@@ -58,6 +58,8 @@ export interface EncodedCommit {
   readonly commit: Commit;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 const keysOfCommit = [
   'author', 'base', 'committer', 'config', 'index', 'labels', 'layers', 'manifest', 'message', 'origin', 'parents',
   'platform', 'time', 'union', 'v',
@@ -100,17 +102,23 @@ export function commitIdOf(bytes: Uint8Array): CommitId {
 
 /** @throws COMMIT_INVALID when the bytes are not the canonical bytes of a commit */
 export function decodeCommit(bytes: Uint8Array): EncodedCommit {
-  let commit: Commit;
+  const { text, commit } = parseCommit(bytes);
+  checkShape(commit);
+  checkSize(bytes.length);
+  const id = commitIdOf(bytes);
+  if (!isCanonicalText(text, commit as unknown as Json)) {
+    throw new VarveError('COMMIT_INVALID', `commit ${id} is not written in its canonical form (RFC 8785)`);
+  }
+  return { id, bytes, commit };
+}
+
+function parseCommit(bytes: Uint8Array): { readonly text: string; readonly commit: Commit } {
   try {
-    commit = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as Commit;
+    const text = utf8.decode(bytes);
+    return { text, commit: JSON.parse(text) as Commit };
   } catch (cause) {
     throw new VarveError('COMMIT_INVALID', 'a commit is not JSON in UTF-8', {}, { cause });
   }
-  const encoded = encodeCommit(commit);
-  if (Buffer.compare(encoded.bytes, bytes) !== 0) {
-    throw new VarveError('COMMIT_INVALID', `commit ${encoded.id} is not written in its canonical form (RFC 8785)`);
-  }
-  return encoded;
 }
 
 /** @throws NAME_INVALID */

@@ -29,6 +29,7 @@ export type DecodedRecord =
     };
 
 const typePrefix = 'dev.varve.';
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The bytes of an event as they stand in the log: one CloudEvents 1.0 document in structured mode. Encode once and send
@@ -91,7 +92,7 @@ class Malformed extends Error {}
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     // The engine's own words differ between versions, and the reason becomes part of the state.
     throw new Malformed('it is not JSON in UTF-8');

@@ -22,9 +22,7 @@ export class OverlayFacts implements Facts {
   readonly changes: Change[] = [];
   readonly #base: Facts;
   #partition: PartitionRow | undefined;
-  readonly #repositories = new Map<RepositoryName, RepositoryRow>();
-  readonly #commits = new Map<string, CommitRow>();
-  readonly #refs = new Map<string, RefValue>();
+  readonly #repositories = new Map<RepositoryName, RepositoryOverlay>();
   readonly #outcomes = new Map<string, OutcomeRow>();
   readonly #layers = new Map<DiffId, LayerRow>();
   readonly #blobs = new Map<Digest, readonly BlobRow[]>();
@@ -38,19 +36,19 @@ export class OverlayFacts implements Facts {
   }
 
   repository(repo: RepositoryName): RepositoryRow | undefined {
-    return this.#repositories.get(repo) ?? this.#base.repository(repo);
+    return this.#repositories.get(repo)?.row ?? this.#base.repository(repo);
   }
 
   commit(repo: RepositoryName, id: CommitId): CommitRow | undefined {
-    return this.#commits.get(`${repo} ${id}`) ?? this.#base.commit(repo, id);
+    return this.#repositories.get(repo)?.commits.get(id) ?? this.#base.commit(repo, id);
   }
 
   commitAt(repo: RepositoryName, seq: number): CommitRow | undefined {
-    return this.#commits.get(`${repo} ${seq}`) ?? this.#base.commitAt(repo, seq);
+    return this.#repositories.get(repo)?.commits.get(seq) ?? this.#base.commitAt(repo, seq);
   }
 
   ref(repo: RepositoryName, ref: RefName): RefValue | undefined {
-    return this.#refs.get(`${repo} ${ref}`) ?? this.#base.ref(repo, ref);
+    return this.#repositories.get(repo)?.refs.get(ref) ?? this.#base.ref(repo, ref);
   }
 
   outcome(txid: string): OutcomeRow | undefined {
@@ -72,14 +70,13 @@ export class OverlayFacts implements Facts {
         this.#partition = change.after;
         return;
       case 'repository':
-        this.#repositories.set(change.after.repo, change.after);
+        this.#overlay(change.after.repo).row = change.after;
         return;
       case 'commit':
-        this.#commits.set(`${change.after.repo} ${change.after.id}`, change.after);
-        this.#commits.set(`${change.after.repo} ${change.after.seq}`, change.after);
+        this.#overlay(change.after.repo).commits.set(change.after.id, change.after).set(change.after.seq, change.after);
         return;
       case 'ref':
-        this.#refs.set(`${change.repo} ${change.ref}`, change.after);
+        this.#overlay(change.repo).refs.set(change.ref, change.after);
         return;
       case 'reflog':
         return;
@@ -97,11 +94,26 @@ export class OverlayFacts implements Facts {
     }
   }
 
+  #overlay(repo: RepositoryName): RepositoryOverlay {
+    const known = this.#repositories.get(repo);
+    if (known) return known;
+    const made: RepositoryOverlay = { row: undefined, commits: new Map(), refs: new Map() };
+    this.#repositories.set(repo, made);
+    return made;
+  }
+
   #setBlob({ before, after }: Extract<Change, { type: 'blob' }>): void {
     const { digest, incarnation } = (after ?? before) as BlobRow;
     const others = this.blobs(digest).filter((row) => row.incarnation !== incarnation);
     this.#blobs.set(digest, after === null ? others : [...others, after].toSorted(byIncarnation));
   }
+}
+
+/** What changed in one repository; commits by id and by seq. */
+interface RepositoryOverlay {
+  row: RepositoryRow | undefined;
+  readonly commits: Map<CommitId | number, CommitRow>;
+  readonly refs: Map<RefName, RefValue>;
 }
 
 /** The order in which facts list the copies of a blob, the same on every adapter. */

@@ -31,13 +31,12 @@ const outcome: OutcomeRow = {
 
 describe('the state digest', () => {
   it('before the first record is the digest of the one row there is', () => {
-    const row = '13:["partition"][0,0,0]';
+    const row = '9 partition 0 0 0';
     expect(emptyStateDigest).toBe(hash('sha256', row, 'hex'));
   });
 
   it('adds the hashes of rows as numbers of 256 bits', () => {
-    const key = JSON.stringify(['ref', repo, main]);
-    const row = hash('sha256', `${key.length}:${key}${JSON.stringify([id('a'), 1])}`, 'hex');
+    const row = hash('sha256', `23 ref app refs/heads/main ${id('a')} 1`, 'hex');
     const sum = (BigInt(`0x${emptyStateDigest}`) + BigInt(`0x${row}`)) % 2n ** 256n;
     expect(stateDigestAfter(emptyStateDigest, [setRef(null, 'a', 1)])).toBe(sum.toString(16).padStart(64, '0'));
   });

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { unreachable } from './error.js';
+import type { AcceptedMove } from './event.js';
 import { type Change, newPartition, type PartitionRow } from './graph-row.js';
 
 const limbs = 8;
@@ -30,30 +31,22 @@ function addChange(sum: MultisetSum, change: Change): void {
       if (change.before) sum.take(repositoryRow(change.before));
       sum.add(repositoryRow(change.after));
       return;
-    case 'commit': {
-      const c = change.after;
-      const place = [c.id, c.parents, c.depth, c.jump, c.stackLayers, c.chainId, c.ownBytes, c.virtualBytes, c.offset];
-      sum.add(row('commit', [c.repo, c.seq], place));
+    case 'commit':
+      sum.add(commitRow(change.after));
       return;
-    }
     case 'ref': {
       const { repo, ref, before, after } = change;
-      if (before) sum.take(row('ref', [repo, ref], [before.commit, before.version]));
-      sum.add(row('ref', [repo, ref], [after.commit, after.version]));
+      const key = `ref ${repo} ${ref}`;
+      if (before) sum.take(row(key, `${before.commit} ${before.version}`));
+      sum.add(row(key, `${after.commit} ${after.version}`));
       return;
     }
-    case 'reflog': {
-      const { repo, version, ref, from, to, operation, reason, actor, txid, offset, time } = change.after;
-      const move = [ref, from, to, operation, reason, actor.name, actor.verified, txid, offset, time];
-      sum.add(row('reflog', [repo, version], move));
+    case 'reflog':
+      sum.add(reflogRow(change.after));
       return;
-    }
-    case 'outcome': {
-      const { txid, repo, request, offset, time, epoch, outcome } = change.after;
-      const verdict = outcome.type === 'accepted' ? [outcome.commits, moves(outcome.moves)] : [outcome.code];
-      sum.add(row('outcome', [txid], [repo, request, offset, time, epoch, outcome.type, verdict]));
+    case 'outcome':
+      sum.add(outcomeRow(change.after));
       return;
-    }
     case 'layer':
       if (change.before) sum.take(layerRow(change.before));
       sum.add(layerRow(change.after));
@@ -67,32 +60,53 @@ function addChange(sum: MultisetSum, change: Change): void {
   }
 }
 
-function partitionRow({ rules, gcEpoch, time }: PartitionRow): string {
-  return row('partition', [], [rules, gcEpoch, time]);
-}
-
 type Rows<Type extends Change['type']> = NonNullable<Extract<Change, { type: Type }>['after']>;
 
+function partitionRow({ rules, gcEpoch, time }: PartitionRow): string {
+  return row('partition', `${rules} ${gcEpoch} ${time}`);
+}
+
 function repositoryRow(r: Rows<'repository'>): string {
-  return row('repository', [r.repo], [r.generation, r.defaultBranch, r.moves, r.commits, r.floor, r.createdAt]);
+  return row(
+    `repository ${r.repo}`,
+    `${r.generation} ${r.defaultBranch} ${r.moves} ${r.commits} ${r.floor} ${r.createdAt}`,
+  );
 }
 
-function layerRow(l: Rows<'layer'>): string {
-  return row('layer', [l.diffId], [l.tarBytes, l.encodings.map(({ digest, incarnation }) => [digest, incarnation])]);
+function commitRow(c: Rows<'commit'>): string {
+  const place = `${c.parents.join()} ${c.depth} ${c.jump} ${c.stackLayers} ${c.chainId}`;
+  return row(`commit ${c.repo} ${c.seq}`, `${c.id} ${place} ${c.ownBytes} ${c.virtualBytes} ${c.offset}`);
 }
 
-function blobRow(b: Rows<'blob'>): string {
-  return row('blob', [b.digest, b.incarnation], [b.size, b.mediaType, b.retiredEpoch]);
+function reflogRow(r: Rows<'reflog'>): string {
+  const why = `${r.operation} ${JSON.stringify(r.reason)} ${JSON.stringify(r.actor.name)} ${r.actor.verified}`;
+  return row(`reflog ${r.repo} ${r.version}`, `${r.ref} ${r.from} ${r.to} ${why} ${r.txid} ${r.offset} ${r.time}`);
 }
 
-function moves(moved: readonly { ref: string; commit: string | null; version: number }[]): unknown[] {
-  return moved.map(({ ref, commit, version }) => [ref, commit, version]);
+function outcomeRow({ txid, repo, request, offset, time, epoch, outcome }: Rows<'outcome'>): string {
+  const verdict = outcome.type === 'accepted' ? `${outcome.commits.join()} ${moves(outcome.moves)}` : outcome.code;
+  return row(`outcome ${txid}`, `${repo} ${request} ${offset} ${time} ${epoch} ${outcome.type} ${verdict}`);
 }
 
-/** Key and value cannot run into each other: both are JSON, and the length of the key stands before it. */
-function row(table: string, key: readonly unknown[], value: readonly unknown[]): string {
-  const keyText = JSON.stringify([table, ...key]);
-  return `${keyText.length}:${keyText}${JSON.stringify(value)}`;
+function moves(moved: readonly AcceptedMove[]): string {
+  return moved.map(({ ref, commit, version }) => `${ref} ${commit} ${version}`).join();
+}
+
+function layerRow({ diffId, tarBytes, encodings }: Rows<'layer'>): string {
+  const copies = encodings.map(({ digest, incarnation }) => `${digest} ${incarnation}`);
+  return row(`layer ${diffId}`, `${tarBytes} ${copies.join()}`);
+}
+
+function blobRow({ digest, incarnation, size, mediaType, retiredEpoch }: Rows<'blob'>): string {
+  return row(`blob ${digest} ${incarnation}`, `${size} ${JSON.stringify(mediaType)} ${retiredEpoch}`);
+}
+
+/**
+ * Key and value, the length of the key before it. No two rows have one text: names, ids and numbers have neither
+ * spaces nor commas within them but the commas a ref may have, which stand where nothing else can; other text is JSON.
+ */
+function row(key: string, value: string): string {
+  return `${key.length} ${key} ${value}`;
 }
 
 /** A 256-bit sum in eight limbs of 32 bits, carried only now and then: an addition is eight of doubles. */

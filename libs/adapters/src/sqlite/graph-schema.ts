@@ -1,7 +1,7 @@
 import type { Database } from './database.js';
 
-/** Raised when the tables change: a graph of another version is dropped and made again from the log. */
-export const graphSchemaVersion = 1;
+/** Raised when tables or digests change: a graph of another version is dropped and made again from the log. */
+export const graphSchemaVersion = 2;
 
 /** `VARV`, so that a file of someone else is never taken for a graph and emptied. */
 export const graphApplicationId = 0x56415256;

@@ -1,8 +1,9 @@
-import { assert, unreachable } from '#core/error';
+import { assert } from '#core/error';
 import type {
   AliasRow,
   BlobRow,
   Change,
+  CommitRow,
   LayerRow,
   OutcomeRow,
   PartitionRow,
@@ -30,40 +31,23 @@ export class GraphWriter {
     this.#tables = tables;
   }
 
+  /** Each table in the order of its keys: rows that lie together are written together. */
   write(batch: GraphBatch, before: Checkpoint): void {
-    let { partition } = before;
-    for (const change of batch.changes) {
-      if (change.type === 'partition') partition = change.after;
-      else this.#writeRow(change);
-    }
-    this.#writeCheckpoint(batch, partition);
+    const rows = Map.groupBy(batch.changes, ({ type }) => type) as Partitioned;
+    for (const { after } of rows.get('repository') ?? []) this.#writeRepository(after);
+    this.#writeCommits(rows.get('commit') ?? []);
+    for (const change of rows.get('ref') ?? []) this.#writeRef(change);
+    for (const { after } of rows.get('reflog') ?? []) this.#writeMove(after);
+    for (const { after } of sortedBy(rows.get('outcome') ?? [], (row) => row.after.txid)) this.#writeOutcome(after);
+    for (const { after } of sortedBy(rows.get('layer') ?? [], (row) => row.after.diffId)) this.#writeLayer(after);
+    for (const change of sortedBy(rows.get('blob') ?? [], blobKey)) this.#writeBlob(change);
+    this.#writeCheckpoint(batch, rows.get('partition')?.at(-1)?.after ?? before.partition);
   }
 
   #writeCheckpoint({ offset, recordDigest, stateDigest }: GraphBatch, { rules, gcEpoch, time }: PartitionRow): void {
     this.#tables
       .sql('INSERT OR REPLACE INTO $checkpoint VALUES (0, ?, ?, ?, ?, ?, ?)')
       .run(offset, recordDigest, stateDigest, rules, gcEpoch, time);
-  }
-
-  #writeRow(change: Exclude<Change, { type: 'partition' }>): void {
-    switch (change.type) {
-      case 'repository':
-        return this.#writeRepository(change.after);
-      case 'commit':
-        return this.#writeCommit(change);
-      case 'ref':
-        return this.#writeRef(change);
-      case 'reflog':
-        return this.#writeMove(change.after);
-      case 'outcome':
-        return this.#writeOutcome(change.after);
-      case 'layer':
-        return this.#writeLayer(change.after);
-      case 'blob':
-        return this.#writeBlob(change);
-      default:
-        return unreachable(change);
-    }
   }
 
   #writeRepository({ repo, generation, defaultBranch, moves, commits, floor, createdAt }: RepositoryRow): void {
@@ -77,15 +61,19 @@ export class GraphWriter {
       .run(repo, generation, defaultBranch, moves, commits, floor, createdAt);
   }
 
-  #writeCommit({ after, bytes, aliases }: ChangeOf<'commit'>): void {
-    const repository = this.#repositoryId(after.repo);
-    const key = keyOf(repository, after.seq);
-    const id = bytesOfHex(after.id);
+  #writeCommits(commits: readonly ChangeOf<'commit'>[]): void {
+    for (const commit of commits) this.#writeCommit(commit);
+    for (const { after } of sortedBy(commits, (commit) => commit.after.id)) this.#writeCommitId(after);
+    const aliases = commits.flatMap((commit) => commit.aliases);
+    for (const alias of sortedBy(aliases, ({ hex }) => hex)) this.#writeAlias(alias);
+  }
+
+  #writeCommit({ after, bytes }: ChangeOf<'commit'>): void {
     this.#tables
       .sql('INSERT INTO $commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
       .run(
-        key,
-        id,
+        keyOf(this.#repositoryId(after.repo), after.seq),
+        bytesOfHex(after.id),
         after.parents.join(' '),
         after.depth,
         after.jump,
@@ -96,11 +84,16 @@ export class GraphWriter {
         after.offset,
         bytes,
       );
-    this.#tables.sql('INSERT INTO $commit_id VALUES (?, ?, ?)').run(repository, id, key);
-    for (const alias of aliases) this.#writeAlias(repository, alias);
   }
 
-  #writeAlias(repository: number, { hex, kind, seq }: AliasRow): void {
+  #writeCommitId({ repo, id, seq }: CommitRow): void {
+    const repository = this.#repositoryId(repo);
+    const insert = this.#tables.sql('INSERT INTO $commit_id VALUES (?, ?, ?)');
+    insert.run(repository, bytesOfHex(id), keyOf(repository, seq));
+  }
+
+  #writeAlias({ repo, hex, kind, seq }: AliasRow): void {
+    const repository = this.#repositoryId(repo);
     const insert = this.#tables.sql('INSERT OR IGNORE INTO $alias VALUES (?, ?, ?, ?)');
     insert.run(repository, bytesOfHex(hex), kind, keyOf(repository, seq));
   }
@@ -163,4 +156,19 @@ export class GraphWriter {
     assert(id !== undefined, `a change names repository ${repo} before it is made`);
     return id;
   }
+}
+
+/** What `Map.groupBy` makes of changes: under each type, changes of that type. */
+interface Partitioned {
+  get<Type extends Change['type']>(type: Type): ChangeOf<Type>[] | undefined;
+}
+
+function sortedBy<Item>(items: readonly Item[], keyOfItem: (item: Item) => string): Item[] {
+  const keyed = items.map((item) => ({ item, key: keyOfItem(item) }));
+  return keyed.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ item }) => item);
+}
+
+function blobKey({ before, after }: ChangeOf<'blob'>): string {
+  const { digest, incarnation } = (after ?? before) as BlobRow;
+  return `${digest} ${incarnation}`;
 }

@@ -13,6 +13,7 @@ import type {
   StoredFacts,
 } from '#ports/graph-store';
 import { AppliedListeners } from '../applied-listeners.js';
+import { BufferedTables } from './buffered-tables.js';
 import { Database, type SqlRow } from './database.js';
 import {
   bytesOfHex,
@@ -90,15 +91,17 @@ class SqliteGraphStore implements GraphStore {
     const tables = new GraphTables(this.#db, this.#live.generation + 1);
     this.#db.transaction(() => createGeneration(this.#db, tables.generation));
     this.#building = tables;
+    const buffered = new BufferedTables(tables);
     return new SqliteGeneration(
-      tables,
-      () => this.#promote(tables),
+      buffered,
+      () => this.#promote(tables, buffered),
       () => this.#discard(tables),
     );
   }
 
-  #promote(tables: GraphTables): boolean {
-    if (this.#live.checkpoint().offset > tables.checkpoint().offset) return false;
+  #promote(tables: GraphTables, buffered: BufferedTables): boolean {
+    if (this.#live.checkpoint().offset > buffered.offset) return false;
+    buffered.flush();
     this.#db.transaction(() => {
       this.#db.prepare('UPDATE live SET generation = ?').run(tables.generation);
       dropGeneration(this.#db, this.#live.generation);
@@ -239,11 +242,11 @@ class SqliteGraphStore implements GraphStore {
 
 class SqliteGeneration implements GraphGeneration {
   readonly partitionCount = 1;
-  readonly #tables: GraphTables;
+  readonly #tables: BufferedTables;
   readonly #promote: () => boolean;
   readonly #discard: () => void;
 
-  constructor(tables: GraphTables, promote: () => boolean, discard: () => void) {
+  constructor(tables: BufferedTables, promote: () => boolean, discard: () => void) {
     this.#tables = tables;
     this.#promote = promote;
     this.#discard = discard;
