@@ -88,14 +88,14 @@ describe('the SQLite graph', () => {
   });
 
   it('judges by rows that a rebuild has written already as by those that still wait', async () => {
-    const log = await logOf(9_000);
+    const log = await logOf(17_000);
     const root = commitOn([], 'root', { layers: [layerBlob('0').diffId] });
-    const tip = commitOn([root], 'tip', { layers: [layerBlob('8999').diffId] });
+    const tip = commitOn([root], 'tip', { layers: [layerBlob('16999').diffId] });
     const copy = (n: number): Event =>
       commitBatch(txidOf(n), { blobs: [layerBlob('another under the same transaction')] });
     const wrongSize = commitBatch(txidOf('wrong'), { blobs: [{ ...layerBlob('1', 'i2'), size: 7 }] });
     const commits = refUpdate(txidOf('tip'), [move(main, absent, tip.id)], { commits: [root, tip] });
-    await log.append(0, [commits, copy(3), copy(8_998), wrongSize].map(recordBytes));
+    await log.append(0, [commits, copy(3), copy(16_998), wrongSize].map(recordBytes));
     const graph = openSqliteGraphStore(path);
     const memory = openMemoryGraphStore();
     const rebuilt = await rebuild({ log, graph });
@@ -103,7 +103,7 @@ describe('the SQLite graph', () => {
     expect(await graph.checkpoint(0)).toEqual(await memory.checkpoint(0));
     expect(await graph.ref(app, main)).toEqual({ commit: tip.id, version: 1 });
     expect((await graph.outcome(0, txidOf('wrong')))?.outcome).toMatchObject({ code: 'SIZE_MISMATCH' });
-    for (const n of [0, 5_000, 8_999]) expect(await graph.layer(app, layerBlob(`${n}`).diffId)).toBeDefined();
+    for (const n of [0, 5_000, 16_999]) expect(await graph.layer(app, layerBlob(`${n}`).diffId)).toBeDefined();
     await graph.close();
   });
 

@@ -100,7 +100,7 @@ class SqliteGraphStore implements GraphStore {
   }
 
   #promote(tables: GraphTables, buffered: BufferedTables): boolean {
-    if (this.#live.checkpoint().offset > buffered.offset) return false;
+    if (this.#live.checkpoint().offset > buffered.checkpoint().offset) return false;
     buffered.flush();
     this.#db.transaction(() => {
       this.#db.prepare('UPDATE live SET generation = ?').run(tables.generation);
@@ -257,7 +257,7 @@ class SqliteGeneration implements GraphGeneration {
   }
 
   async facts() {
-    return this.#tables;
+    return this.#tables.facts();
   }
 
   async apply(partition: number, batch: GraphBatch) {
