@@ -133,6 +133,11 @@ describe('TarScanner', () => {
     expect(refusalOf(cut)).toEqual({ code: 'LAYER_INVALID', entry: 1, offset: 1024, rule: 'truncated-body' });
   });
 
+  it('says so too where it is cut off in a volume label, which is no entry', () => {
+    const cut = withoutEnd([{ name: 'label', type: 'V', body: 'x'.repeat(900) }]).subarray(0, 700);
+    expect(refusalOf(cut)).toEqual({ code: 'LAYER_INVALID', entry: 0, offset: 0, rule: 'truncated-body' });
+  });
+
   it('takes a last entry without its padding, as a tar without end blocks', () => {
     expect(scan(withoutEnd([{ name: 'a', body: 'xyz' }]).subarray(0, 515))).toMatchObject([{ body: 'xyz' }]);
   });

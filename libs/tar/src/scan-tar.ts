@@ -277,8 +277,9 @@ export class TarScanner {
   }
 
   #cutOff(rule: Rule, what: string): Error {
-    // Inside a body, the entry in hand is told already.
-    const entry = this.#state === 'body' ? this.#entries - 1 : this.#entries;
+    // Inside a body, the entry in hand is told and counted already; a volume label never is.
+    const isCounted = this.#state === 'body' && this.#bodyIsTold;
+    const entry = isCounted ? this.#entries - 1 : this.#entries;
     return refusal({ ...this.place, entry }, rule, `the tar ends at byte ${this.#position}, inside ${what}`);
   }
 }
