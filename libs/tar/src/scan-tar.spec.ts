@@ -134,7 +134,7 @@ describe('TarScanner', () => {
   });
 
   it('says so too where it is cut off in a volume label, which is no entry', () => {
-    const cut = withoutEnd([{ name: 'label', type: 'V', body: 'x'.repeat(900) }]).subarray(0, 700);
+    const cut = withoutEnd([{ name: 'label', flag: 'V', body: 'x'.repeat(900) }]).subarray(0, 700);
     expect(refusalOf(cut)).toEqual({ code: 'LAYER_INVALID', entry: 0, offset: 0, rule: 'truncated-body' });
   });
 
