@@ -86,7 +86,7 @@ function greeting({ address, family, port }: AddressInfo, { eventLog, blobStore 
     '  bin/varve load image.tar        an archive of docker save, of any age, or an OCI layout',
     '  bin/varve images --tree',
     '  bin/varve log',
-    '  bin/varve checkout main -o rootfs.tar',
+    '  bin/varve checkout HEAD -o rootfs.tar',
     '',
     `The REST interface: ${url}/api/v1/openapi.json`,
     '',
