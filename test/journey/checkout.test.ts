@@ -8,6 +8,7 @@ import { layer } from '../fixture/layer-builder.js';
 import { tarBytes } from '../fixture/tar-bytes.js';
 import { type Workspace, workspace } from './harness/archives.js';
 import { cuttingProxy, stallingProxy } from './harness/bad-network.js';
+import { readableProject } from './harness/plain-user.js';
 import { cleanEnvironment, type Server, startServer } from './harness/server.js';
 import { finished, type Varve, varveAt, varveCommand } from './harness/varve.js';
 
@@ -121,9 +122,11 @@ it('extracts as a plain user too, and counts what only root may set', async () =
     fs.chownSync(folder, other, other);
   }
   const env = cleanEnvironment({ VARVE_SERVER: server.url });
+  const project = readableProject();
+  const command = join(project.root, 'bin/varve');
   const ran = await finished(
-    spawn(varveCommand, ['checkout', 'main~2', '--dir', 'out'], { cwd: folder, env, ...plainUser }),
-  );
+    spawn(command, ['checkout', 'main~2', '--dir', 'out'], { cwd: folder, env, ...plainUser }),
+  ).finally(() => project.remove());
   expect(ran.code).toBe(0);
   expect(ran.stderr).toBe('varve: 5 owners not set: only root may give files to another user\n');
   expect(fs.readFileSync(join(folder, 'out/etc/motd'), 'utf8')).toBe('one\n');

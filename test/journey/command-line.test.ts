@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Workspace, workspace } from './harness/archives.js';
+import { readableProject } from './harness/plain-user.js';
 import { cleanEnvironment, projectRoot } from './harness/server.js';
 import { finished, varveAt, varveCommand } from './harness/varve.js';
 
@@ -136,9 +137,10 @@ it('finds its way when the project is not built, or has no Node of its own', asy
 it('starts without a home and with an environment that is nearly empty', async () => {
   // As in a container: a user id that no passwd file knows.
   const nobodyAtAll = process.geteuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
+  const project = readableProject();
   const ran = await finished(
-    spawn(varveCommand, ['--version'], { env: { PATH: process.env['PATH'] }, ...nobodyAtAll }),
-  );
+    spawn(join(project.root, 'bin/varve'), ['--version'], { env: { PATH: process.env['PATH'] }, ...nobodyAtAll }),
+  ).finally(() => project.remove());
   expect(ran).toMatchObject({ code: 0, stderr: '' });
 });
 

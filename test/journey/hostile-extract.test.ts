@@ -7,10 +7,10 @@ import { tarBytes } from '../fixture/tar-bytes.js';
 import { Random } from '../oracle/random.js';
 import { entryBlocks } from '../oracle/tar-forms.js';
 import { type Workspace, workspace } from './harness/archives.js';
-import { projectRoot, type Server, startServer } from './harness/server.js';
-import { type Ran, type Varve, varveAt, varveCommand } from './harness/varve.js';
+import { isRoot, nodeOf, readableProject } from './harness/plain-user.js';
+import { type Server, startServer } from './harness/server.js';
+import { type Ran, type Varve, varveAt } from './harness/varve.js';
 
-const isRoot = process.geteuid?.() === 0;
 const nobody = 65_534;
 const firstSeed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 const tarsAsked = Number(process.env['VARVE_TEST_TARS'] ?? 150);
@@ -18,6 +18,7 @@ const tarsAsked = Number(process.env['VARVE_TEST_TARS'] ?? 150);
 let server: Server;
 let work: Workspace;
 let varve: Varve;
+let project: ReturnType<typeof readableProject>;
 /** What no extraction may change: a folder beside the one that is extracted to, and open to everyone. */
 let outside = '';
 let untouched: string[] = [];
@@ -25,6 +26,7 @@ let untouched: string[] = [];
 beforeAll(async () => {
   [server, work] = await Promise.all([startServer(), workspace()]);
   varve = varveAt(server.url);
+  project = readableProject();
   fs.chmodSync(work.path, 0o777);
   outside = join(work.path, 'outside');
   fs.mkdirSync(join(outside, 'd'), { recursive: true });
@@ -39,6 +41,7 @@ afterEach(() => {
 afterAll(async () => {
   await server?.stop();
   await work?.remove();
+  project?.remove();
 });
 
 /** Everything below a folder: names, modes, owners, times, links and content. */
@@ -120,8 +123,8 @@ function expectInside(user: number | undefined): void {
     fs.writeFileSync(join(folder, `${String(i).padStart(5, '0')}.tar`), reachingTar(new Random(firstSeed + i)));
   }
   if (user !== undefined) fs.chownSync(folder, user, user);
-  const script = join(projectRoot, 'test/journey/harness/extract-many.mjs');
-  const ran = spawnSync(process.execPath, [script, folder], {
+  const script = join(project.root, 'test/journey/harness/extract-many.mjs');
+  const ran = spawnSync(nodeOf(project.root), [script, folder], {
     ...(user === undefined ? {} : { uid: user, gid: user }),
     maxBuffer: 1 << 28,
   });
@@ -274,6 +277,7 @@ const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex'
 
 function asUser(user: number, ...args: string[]): Pick<Ran, 'code' | 'stdout' | 'stderr'> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: work.path, VARVE_SERVER: server.url, VARVE_ACTOR: 'ci@journey' };
-  const { status, stdout, stderr } = spawnSync(varveCommand, args, { uid: user, gid: user, env, encoding: 'utf8' });
+  const command = join(project.root, 'bin/varve');
+  const { status, stdout, stderr } = spawnSync(command, args, { uid: user, gid: user, env, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 }
