@@ -3,15 +3,15 @@ import type { ChainId, Digest } from './digest.js';
 import type { ErrorCode } from './error.js';
 import type { RepositoryName } from './name.js';
 
-/** The forms in which a root filesystem can lie ready. */
+/** The forms in which a root filesystem can lie ready as a file. */
 export const rootfsFormats = ['tar', 'tar.gz', 'tar.zst'] as const;
 export type RootfsFormat = (typeof rootfsFormats)[number];
 
-/** 32 hex digits, made from the name of the object alone: who wants the same object finds the same job. */
+/** 32 hex digits, made from the name of the tarball alone: who wants the same one finds the same job. */
 export type JobId = string & { readonly __brand: 'JobId' };
 
 /**
- * An object that somebody wants to lie ready. `name` says its bytes completely (the stack, the versions of the rules, of
+ * A tarball that somebody wants to lie ready. `name` says its bytes completely (the stack, the versions of the rules, of
  * the writer and of the compressor), so equal names are equal bytes; `repo` and `commit` are where the worker finds them.
  */
 export interface RootfsWish {
@@ -65,14 +65,17 @@ export interface Job {
   readonly progress: JobProgress | null;
 }
 
-/** A finished object: whole, verified, and found only through this pointer. */
-export interface RootfsObject {
+/** A finished tarball: whole, verified, and found only through this pointer. */
+export interface Tarball extends TarballKey {
   readonly name: string;
-  /** The key under which the blob store holds this one, of all attempts. */
-  readonly key: Digest;
-  readonly version: number;
   readonly sizeBytes: number;
-  /** sha256 of the object's bytes. */
+  /** sha256 of its bytes, compressed as they are. */
   readonly digest: Digest;
   readonly createdAt: number;
+}
+
+/** Where the blob store holds what one try made, and the version of the writer. Every try has a key of its own. */
+export interface TarballKey {
+  readonly key: Digest;
+  readonly version: number;
 }
