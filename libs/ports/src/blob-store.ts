@@ -24,7 +24,11 @@ export interface DerivedAddress {
 export interface BlobStore {
   /** A place for bytes whose digest is not known yet. */
   stageBlob(): Promise<StagedBlob>;
-  stageDerived(): Promise<StagedDerived>;
+  /**
+   * A place for what can be made again. Whoever knows the address already says it, and seals under that one: an object
+   * store then sends the bytes on while they come, and needs no room for them on this machine.
+   */
+  stageDerived(address?: DerivedAddress): Promise<StagedDerived>;
 
   /** @throws BLOB_UNKNOWN, UNAVAILABLE */
   open(address: BlobAddress | DerivedAddress): Promise<BlobReader>;
@@ -39,10 +43,20 @@ export interface BlobStore {
   blobs(after?: BlobAddress): AsyncIterable<StoredBlob>;
   derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }>;
 
+  /**
+   * A URL from which anyone who has it downloads the bytes, for so many seconds, without another credential. Only
+   * object stores have it. Does not look whether the store holds the bytes. @throws UNAVAILABLE
+   */
+  presign?(address: BlobAddress | DerivedAddress, expiresSeconds: number): Promise<string>;
+
   /** What is staged and not sealed, by anyone. Empty when nobody writes. */
   staged(): AsyncIterable<StagedFile>;
 
-  /** Removes what earlier processes staged and never sealed. Returns how many. Call it only while nobody writes. */
+  /**
+   * Removes what earlier processes staged and never sealed. Returns how many. A store of one process takes everything:
+   * call it before anything is staged. One that processes share takes only what is older than its window, for another
+   * may be writing it: call it at any time.
+   */
   sweepStaging(): Promise<number>;
 
   close(): Promise<void>;
@@ -53,7 +67,7 @@ export interface StagedFile {
   readonly size: number;
   /** Milliseconds since 1970, by the store's clock. */
   readonly modifiedAt: number;
-  /** This process is writing it. What another process writes looks like what one left behind. */
+  /** This process is writing it; in a store that processes share, another may be. What no one writes is swept. */
   readonly inUse: boolean;
 }
 
@@ -77,7 +91,7 @@ export interface StagedBlob {
 
 export interface StagedDerived {
   write(bytes: Uint8Array): Promise<void>;
-  /** All that was written so far, before it is sealed. @throws UNAVAILABLE */
+  /** All that was written so far, before it is sealed; not of what was staged for an address. @throws UNAVAILABLE */
   read(): Promise<Uint8Array>;
   /** Visible, replacing what was there. */
   seal(address: DerivedAddress): Promise<void>;
