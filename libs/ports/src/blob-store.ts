@@ -25,10 +25,10 @@ export interface BlobStore {
   /** A place for bytes whose digest is not known yet. */
   stageBlob(): Promise<StagedBlob>;
   /**
-   * A place for what can be made again. Whoever knows the address already says it, and seals under that one: an object
-   * store then sends the bytes on while they come, and needs no room for them on this machine.
+   * A place for what can be made again. Whoever knows the address already says it, with the most bytes there can be,
+   * and seals under that address: an object store then sends the bytes on while they come, and keeps none of them.
    */
-  stageDerived(address?: DerivedAddress): Promise<StagedDerived>;
+  stageDerived(known?: { readonly address: DerivedAddress; readonly sizeBytesMax: number }): Promise<StagedDerived>;
 
   /** @throws BLOB_UNKNOWN, UNAVAILABLE */
   open(address: BlobAddress | DerivedAddress): Promise<BlobReader>;
