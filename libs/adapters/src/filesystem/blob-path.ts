@@ -1,17 +1,9 @@
 import { join } from 'node:path';
 import { type Digest, hexOf } from '#core/digest';
-import { VarveError } from '#core/error';
-import { type BlobAddress, type DerivedAddress, isDerived } from '#ports/blob-store';
+import type { BlobAddress, DerivedAddress } from '#ports/blob-store';
+import { fan, keyOf } from '../blob-key.js';
 
-/**
- * Where things lie under the root:
- *
- *     blobs/sha256/<aa>/<hex>/<incarnation>     the truth; fsynced
- *     derived/<kind>/v<version>/<aa>/<hex>      can be made again
- *     staging/<random>                          on its way in; nobody reads it
- *
- * `<aa>` is the first two digits, so that no folder gets long.
- */
+/** The names of a store under its root. Blobs are fsynced, what is derived is not. */
 export class BlobLayout {
   readonly root: string;
 
@@ -46,29 +38,13 @@ export class BlobLayout {
     return join(this.derived(kind), `v${version}`, fan(key));
   }
 
-  /** Undefined for an incarnation that this store cannot have made: it may come from a hostile record or request. */
+  /** Undefined for what this store cannot have made. */
   fileOf(address: BlobAddress | DerivedAddress): string | undefined {
-    if (isDerived(address)) return this.derivedFile(address);
-    if (!isIncarnation(address.incarnation)) return undefined;
-    return join(this.incarnations(address.digest), address.incarnation);
+    const key = keyOf(address);
+    return key === undefined ? undefined : join(this.root, key);
   }
 
   derivedFile(address: DerivedAddress): string {
     return join(this.derivedFolder(address), hexOf(address.key));
   }
-}
-
-export function isIncarnation(name: string): boolean {
-  return /^[0-9a-f]{32}$/.test(name);
-}
-
-export function unknownBlob(address: BlobAddress | DerivedAddress): VarveError {
-  const name = isDerived(address)
-    ? `${address.kind} v${address.version} of ${address.key}`
-    : `${address.digest}, incarnation ${address.incarnation}`;
-  return new VarveError('BLOB_UNKNOWN', `the store does not hold ${name}`, { address });
-}
-
-function fan(digest: Digest): string {
-  return hexOf(digest).slice(0, 2);
 }

@@ -15,7 +15,8 @@ import {
   type StagedFile,
   type StoredBlob,
 } from '#ports/blob-store';
-import { BlobLayout, unknownBlob } from './blob-path.js';
+import { unknownBlob } from '../blob-key.js';
+import { BlobLayout } from './blob-path.js';
 import { DurableFolders, makeRoot } from './durable-folders.js';
 import { errnoOf, fileError } from './file-error.js';
 import { listBlobs, listDerived, listStaged } from './list-files.js';

@@ -2,7 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFromHex, hexOf } from '#core/digest';
 import type { BlobAddress, DerivedAddress, StoredBlob } from '#ports/blob-store';
-import { type BlobLayout, isIncarnation } from './blob-path.js';
+import { isIncarnation } from '../blob-key.js';
+import type { BlobLayout } from './blob-path.js';
 import { errnoOf, fileError } from './file-error.js';
 
 /** Every blob after the given one, ordered by digest and incarnation. Holds one folder's names at a time. */
