@@ -51,6 +51,59 @@ export async function stackOf(
   return layersOfStack(await layerStackOf(graph, { knownStack: async () => undefined }, commit));
 }
 
+/** What two stacks do not share: how many lowest layers they do, and the rest of each, lowest first. */
+export interface StacksApart {
+  readonly shared: number;
+  readonly before: readonly DiffId[];
+  readonly after: readonly DiffId[];
+}
+
+/** Null is the stack without layers. Walks no further down than to what both have in common. @throws CORRUPT, UNAVAILABLE */
+export async function stacksApart(
+  graph: Pick<GraphReader, 'commitAt' | 'commitBytes'>,
+  before: CommitRow | null,
+  after: CommitRow | null,
+): Promise<StacksApart> {
+  const [a, b] = [new WayDown(graph, before), new WayDown(graph, after)];
+  while (a.chainId !== b.chainId) await (a.depth >= b.depth ? a.down() : b.down());
+  const [mine, other] = [a.upper(), b.upper()];
+  const differs = mine.findIndex((diffId, at) => diffId !== other[at]);
+  // A commit may have several layers of which the lower ones are the same.
+  const same = differs === -1 ? mine.length : differs;
+  return { shared: a.depth + same, before: mine.slice(same), after: other.slice(same) };
+}
+
+/** A walk down the stack of a commit, by commits that have layers. */
+class WayDown {
+  readonly #graph: Pick<GraphReader, 'commitAt' | 'commitBytes'>;
+  readonly #passed: (readonly DiffId[])[] = [];
+  #row: CommitRow | null;
+  depth: number;
+
+  constructor(graph: Pick<GraphReader, 'commitAt' | 'commitBytes'>, row: CommitRow | null) {
+    this.#graph = graph;
+    this.#row = row;
+    this.depth = row?.stackLayers ?? 0;
+  }
+
+  get chainId(): ChainId {
+    return this.#row?.chainId ?? emptyStack.chainId;
+  }
+
+  /** What was passed, lowest first. */
+  upper(): DiffId[] {
+    return this.#passed.toReversed().flat();
+  }
+
+  async down(): Promise<void> {
+    const row = this.#row!;
+    const layers = await layersOf(this.#graph, row);
+    this.#passed.push(layers);
+    this.depth -= layers.length;
+    this.#row = this.depth === 0 ? null : await parentOf(this.#graph, row);
+  }
+}
+
 async function lookUp(
   known: KnownStacks,
   { chainId, stackLayers }: CommitRow,

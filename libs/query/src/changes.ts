@@ -63,7 +63,10 @@ function judge(
   const changed = changedParts(comparison, a, b, isSameSource);
   if (changed.includes('content')) return told('M', changed);
   if (changed.length > 0) return told('m', changed);
-  const isShadow = comparison.shadowsFrom !== null && after.layer[b]! >= comparison.shadowsFrom && !isSameSource(a, b);
+  const isShadow =
+    comparison.shadowsFrom !== null &&
+    after.layerPlaces[after.layer[b]!]! >= comparison.shadowsFrom &&
+    !isSameSource(a, b);
   return isShadow ? told('S') : undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Commit } from '#core/commit';
 import type { DiffId } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
-import { stackOf } from '#ports/read-stack';
+import { stacksApart } from '#ports/read-stack';
 import { emptyTree, type RootfsTree } from '#union/rootfs-tree';
 import { type Change, changesOf } from './changes.js';
 import { type FileSources, treeOf } from './commit-tree.js';
@@ -61,24 +61,20 @@ export async function diff(
   const from = await fromOf(sources, repo, question, to.commit);
   const before = from.commit === null ? emptyTree : await treeOf(sources, from.commit);
   const after = await treeOf(sources, to.commit);
-  const stacks = {
-    before: from.commit ? await stackOf(graph, from.commit) : [],
-    after: await stackOf(graph, to.commit),
-  };
-  const layersShared = sharedLength(stacks.before, stacks.after);
+  const apart = await stacksApart(graph, from.commit, to.commit);
   const starts = startsOf(before, after, question.paths);
   const digests = new ContentDigests(sources.layers, repo);
-  const isAbove = question.shadows && layersShared === stacks.before.length;
+  const isAbove = question.shadows && apart.before.length === 0;
   return {
     from: from.commit,
     to: to.commit,
     warnings: [from.warning, to.warning].filter((warning) => warning !== null),
-    layersShared,
-    layersRemoved: stacks.before.slice(layersShared),
-    layersAdded: stacks.after.slice(layersShared),
+    layersShared: apart.shared,
+    layersRemoved: apart.before,
+    layersAdded: apart.after,
     config: differencesOf(await configOf(sources, from.commit), await configOf(sources, to.commit)),
     changes: () =>
-      changesOf({ before, after, digests, times: question.times, shadowsFrom: isAbove ? layersShared : null }, starts),
+      changesOf({ before, after, digests, times: question.times, shadowsFrom: isAbove ? apart.shared : null }, starts),
   };
 }
 
@@ -124,11 +120,6 @@ function startsOf(before: RootfsTree, after: RootfsTree, paths: readonly Buffer[
 function covers(other: Buffer, path: Buffer, isEarlier: boolean): boolean {
   if (other.equals(path)) return isEarlier;
   return other.length === 0 || (path.subarray(0, other.length).equals(other) && path[other.length] === 0x2f);
-}
-
-function sharedLength(a: readonly DiffId[], b: readonly DiffId[]): number {
-  const differs = a.findIndex((diffId, at) => diffId !== b[at]);
-  return differs === -1 ? a.length : differs;
 }
 
 /** The configuration as JSON; null without one, and where it is lost: the files can still be compared. */

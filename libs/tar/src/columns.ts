@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { endianness } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { assert, VarveError } from '#core/error';
 
 /** One field of many rows. */
@@ -23,11 +24,50 @@ const headBytes = 8;
 const alignment = 8;
 const digestBytes = 32;
 
+/** So many bytes are hashed in about a millisecond. */
+const pieceBytes = 1 << 20;
+
 /**
  * Columns as bytes: a head, a directory in JSON, the columns as they lie in memory (little endian, aligned, so that
  * reading them back copies nothing), and the sha256 of all that.
  */
 export function encodeColumns(format: string, version: number, columns: Columns): Uint8Array {
+  const { head, places, end } = layOut(format, version, columns);
+  const bytes = Buffer.alloc(end + digestBytes);
+  bytes.set(head, 0);
+  for (const [column, offset] of places) bytes.set(bytesOf(column), offset);
+  hash('sha256', bytes.subarray(0, end), 'buffer').copy(bytes, end);
+  return bytes;
+}
+
+/**
+ * The same bytes in pieces of at most 1 MiB, most of them views of the columns: for columns that are too many to be
+ * copied or hashed at once. Each piece is hashed when it is asked for.
+ */
+export function* columnPieces(format: string, version: number, columns: Columns): Generator<Uint8Array> {
+  const { head, places, end } = layOut(format, version, columns);
+  const digest = createHash('sha256');
+  const told = (piece: Uint8Array): Uint8Array => (digest.update(piece), piece);
+  yield told(head);
+  for (const [at, [column, offset]] of places.entries()) {
+    const bytes = bytesOf(column);
+    for (let from = 0; from < bytes.length; from += pieceBytes) yield told(bytes.subarray(from, from + pieceBytes));
+    const gap = (places[at + 1]?.[1] ?? end) - offset - bytes.length;
+    if (gap > 0) yield told(new Uint8Array(gap));
+  }
+  yield digest.digest();
+}
+
+interface Layout {
+  /** With the directory, up to where the first column begins. */
+  readonly head: Uint8Array;
+  /** Columns and where they begin. */
+  readonly places: readonly (readonly [Column, number])[];
+  /** Of all columns. */
+  readonly end: number;
+}
+
+function layOut(format: string, version: number, columns: Columns): Layout {
   assertLittleEndian();
   const names = Object.keys(columns);
   const sectionsFrom = (start: number): { sections: Section[]; end: number } => {
@@ -44,16 +84,19 @@ export function encodeColumns(format: string, version: number, columns: Columns)
   const { sections, end } = sectionsFrom(0);
   const directory = Buffer.from(JSON.stringify({ format, version, sections } satisfies Directory));
   const start = aligned(headBytes + directory.length);
-  const bytes = Buffer.alloc(start + end + digestBytes);
-  bytes.writeUInt32LE(magic, 0);
-  bytes.writeUInt32LE(directory.length, 4);
-  directory.copy(bytes, headBytes);
-  for (const [name, , offset] of sections) {
-    const column = columns[name]!;
-    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), start + offset);
-  }
-  hash('sha256', bytes.subarray(0, -digestBytes), 'buffer').copy(bytes, bytes.length - digestBytes);
-  return bytes;
+  const head = Buffer.alloc(start);
+  head.writeUInt32LE(magic, 0);
+  head.writeUInt32LE(directory.length, 4);
+  directory.copy(head, headBytes);
+  return {
+    head,
+    places: sections.map(([name, , offset]) => [columns[name]!, start + offset] as const),
+    end: start + end,
+  };
+}
+
+function bytesOf(column: Column): Uint8Array {
+  return new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 }
 
 /**
@@ -61,12 +104,32 @@ export function encodeColumns(format: string, version: number, columns: Columns)
  * @throws CORRUPT when the bytes are not whole, not of this format, or do not hash to what they say
  */
 export function decodeColumns(bytes: Uint8Array, format: string, version: number): ReadColumns {
-  assertLittleEndian();
   const whole = alignedBuffer(bytes);
+  refuseOther(whole, format, () => hash('sha256', whole.subarray(0, -digestBytes), 'buffer'));
+  return readColumns(whole, format, version);
+}
+
+/** The same, but many bytes are hashed a piece at a time, with a turn for everybody else in between. @throws CORRUPT */
+export async function decodeColumnsInTurns(bytes: Uint8Array, format: string, version: number): Promise<ReadColumns> {
+  if (bytes.length <= pieceBytes) return decodeColumns(bytes, format, version);
+  const whole = alignedBuffer(bytes);
+  const digest = createHash('sha256');
+  for (let from = 0; from < whole.length - digestBytes; from += pieceBytes) {
+    digest.update(whole.subarray(from, Math.min(from + pieceBytes, whole.length - digestBytes)));
+    await setImmediate();
+  }
+  refuseOther(whole, format, () => digest.digest());
+  return readColumns(whole, format, version);
+}
+
+function refuseOther(whole: Buffer, format: string, digest: () => Buffer): void {
   if (whole.length < headBytes + digestBytes || whole.readUInt32LE(0) !== magic)
     throw corrupt(format, 'is not columns');
-  const digest = hash('sha256', whole.subarray(0, -digestBytes), 'buffer');
-  if (!digest.equals(whole.subarray(-digestBytes))) throw corrupt(format, 'does not hash to the digest at its end');
+  if (!digest().equals(whole.subarray(-digestBytes))) throw corrupt(format, 'does not hash to the digest at its end');
+}
+
+function readColumns(whole: Buffer, format: string, version: number): ReadColumns {
+  assertLittleEndian();
   const directoryEnd = headBytes + whole.readUInt32LE(4);
   const directory = JSON.parse(whole.toString('utf8', headBytes, directoryEnd)) as Directory;
   if (directory.format !== format || directory.version !== version) {

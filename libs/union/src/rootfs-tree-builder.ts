@@ -8,6 +8,7 @@ import type { LayerEntries } from '#tar/layer-entries';
 import { impliedDirectory, type LayerTree, lowerNodeOf } from '#tar/layer-tree';
 import type { Lints } from '#tar/lint';
 import { impliedMode, inodeKey, nameStart, noEntry, type RootfsTree, sharedBit, sparseBit } from './rootfs-tree.js';
+import { LayerNumbers } from './layer-numbers.js';
 import { MergedXattrs } from './merged-xattrs.js';
 
 /** Writes the rows of a merged tree, taking them from the tree below or from the layer on top of it. */
@@ -15,7 +16,7 @@ export class RootfsTreeBuilder {
   readonly #lower: RootfsTree;
   readonly #entries: LayerEntries;
   readonly #upper: LayerTree;
-  readonly #layers: readonly DiffId[];
+  readonly #layers: LayerNumbers;
   readonly #columns: MutableColumns;
   readonly #names = new ByteHeap();
   readonly #xattrs: MergedXattrs;
@@ -34,7 +35,7 @@ export class RootfsTreeBuilder {
     this.#lower = lower;
     this.#entries = entries;
     this.#upper = upper;
-    this.#layers = [...lower.layers, diffId];
+    this.#layers = new LayerNumbers(lower, diffId);
     this.#columns = newColumns(lower, entries, lower.nodeCount + upper.nodeCount);
     this.#xattrs = new MergedXattrs(lower.xattrSets, upper.xattrSets);
   }
@@ -84,10 +85,11 @@ export class RootfsTreeBuilder {
     this.#checkSize();
     this.#markLinkedBelow();
     const columns = this.#columns;
+    const layerColumn = exact(columns.layer, rows);
     const xattrs = zeroColumnIsEmpty(columns.xattrs, rows, isZero(columns.xattrs));
     const mayBeEmpty = <T extends Column>(column: T): T => zeroColumnIsEmpty(column, rows, isZero(column));
     return {
-      layers: this.#layers,
+      ...this.#layers.of(layerColumn),
       hasRootEntry,
       lints,
       nodeCount: rows,
@@ -105,7 +107,7 @@ export class RootfsTreeBuilder {
       sizeHigh: mayBeEmpty(columns.sizeHigh),
       xattrs,
       xattrSets: this.#xattrs.setsOf(xattrs),
-      layer: exact(columns.layer, rows),
+      layer: layerColumn,
       entry: exact(columns.entry, rows),
       dataBlock: exact(columns.dataBlock, rows),
       linkNode: Uint32Array.from(this.#linkNode),
@@ -139,7 +141,7 @@ export class RootfsTreeBuilder {
     const row = this.rows++;
     columns.kind[row] = typeNumber.directory;
     columns.mode[row] = impliedMode;
-    columns.layer[row] = this.#layers.length - 1;
+    columns.layer[row] = this.#layers.top;
     columns.entry[row] = noEntry;
   }
 
@@ -169,7 +171,7 @@ export class RootfsTreeBuilder {
     columns.sizeLow[row] = entries.sizeLow[entry]!;
     if (entries.sizeHigh.length > 0) columns.sizeHigh[row] = entries.sizeHigh[entry]!;
     if (xattrs > 0) columns.xattrs[row] = this.#xattrs.ofUpper(xattrs);
-    columns.layer[row] = this.#layers.length - 1;
+    columns.layer[row] = this.#layers.top;
     columns.entry[row] = entry;
     if (sizeOf(entries, entry) > 0) columns.dataBlock[row] = dataBlockOf(entries, entry);
     this.#addRare(row, entry, type);
@@ -238,7 +240,7 @@ export class RootfsTreeBuilder {
     if (this.rows <= limit.entriesPerTreeMax && textBytes <= limit.treeTextBytesMax) return;
     throw new VarveError(
       'LIMIT_EXCEEDED',
-      `the tree of ${this.#layers.length} layers has ${this.rows} paths and ${textBytes} bytes of names; the limits are ${limit.entriesPerTreeMax} and ${limit.treeTextBytesMax}`,
+      `the tree of ${this.#lower.depth + 1} layers has ${this.rows} paths and ${textBytes} bytes of names; the limits are ${limit.entriesPerTreeMax} and ${limit.treeTextBytesMax}`,
       { rule: 'tree-too-large', paths: this.rows, nameBytes: textBytes },
     );
   }

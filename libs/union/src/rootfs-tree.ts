@@ -14,8 +14,12 @@ import type { XattrSets } from '#tar/xattr-sets';
  * @see union/SPEC 4.2 "State"
  */
 export interface RootfsTree {
-  /** The stack, oldest first; `layer` counts in it. */
+  /** How many layers the stack has. */
+  readonly depth: number;
+  /** The layers that nodes are from, and perhaps some that none is from any more, oldest first; `layer` counts in it. */
   readonly layers: readonly DiffId[];
+  /** The place of each of them in the stack, the lowest layer being 0. A layer may stand in a stack twice. */
+  readonly layerPlaces: readonly number[];
   /** Whether some layer had an entry for the root itself. @see union/SPEC 4.3 */
   readonly hasRootEntry: boolean;
   /** What the topmost layer does to those below it and may surprise someone. */
@@ -66,7 +70,9 @@ export const impliedMode = 0o755;
 
 /** The tree of a stack without layers: an empty root. */
 export const emptyTree: RootfsTree = {
+  depth: 0,
   layers: [],
+  layerPlaces: [],
   hasRootEntry: false,
   lints: noLints,
   nodeCount: 1,
@@ -128,9 +134,9 @@ export function inodeKey(layer: number, entry: number): number {
   return layer * 2 ** 21 + entry;
 }
 
-/** Memory the columns and the list of layers take, in bytes; trees of one branch share the digests in the list. */
+/** Memory the columns and the lists of layers take, in bytes; trees of one branch share the digests in the list. */
 export function treeBytes(tree: RootfsTree): number {
-  let bytes = tree.layers.length * 8;
+  let bytes = tree.layers.length * 16;
   bytes += tree.xattrSets.xattrEnd.byteLength + tree.xattrSets.xattrText.byteLength;
   for (const column of Object.values(tree)) if (ArrayBuffer.isView(column)) bytes += column.byteLength;
   return bytes;

@@ -1,6 +1,6 @@
 import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
 import { digestOf, type DiffId } from '#core/digest';
-import { stackOfLayers } from '#core/layer-stack';
+import { layersOfStack, stackOfLayers } from '#core/layer-stack';
 import { parseRepositoryName } from '#core/name';
 import type { BlobStore, DerivedAddress } from '#ports/blob-store';
 import { readBlob } from '#ports/read-blob';
@@ -71,8 +71,12 @@ async function replace(blobs: BlobStore, address: DerivedAddress, change: (bytes
 
 describe('the tree codec', () => {
   it('reads back the tree it wrote', async () => {
-    const tree = await processOn(openMemoryBlobStore(), [base, ...grown]).tree(20);
-    expect(decodeTree(encodeTree(tree))).toEqual(tree);
+    const { tree, stack } = processOn(openMemoryBlobStore(), [base, ...grown]);
+    const written = { stack: stack(20), tree: await tree(20) };
+    const read = await decodeTree(Buffer.concat([...encodeTree(written)]), written.stack.chainId);
+    expect(read.tree).toEqual(written.tree);
+    expect(read.stack).toMatchObject({ chainId: written.stack.chainId, depth: 20 });
+    expect(layersOfStack(read.stack)).toEqual(layersOfStack(written.stack));
   });
 });
 
@@ -150,7 +154,7 @@ describe('TreeCheckpoints', () => {
 
   it('gives the tree also where nothing can be written', async () => {
     const blobs = openMemoryBlobStore();
-    const { trees, stack } = processOn(blobs, layers);
+    const { trees, stack, checkpoints } = processOn(blobs, layers);
     const full = new TreeCheckpoints({
       open: (address) => blobs.open(address),
       stageDerived: async () => {
@@ -165,6 +169,7 @@ describe('TreeCheckpoints', () => {
     const tree: RootfsTree = await store.tree(repo, stack(100));
     await full.settled();
     expect(tree).toEqual(await trees.tree(repo, stack(100)));
+    await checkpoints.settled();
     expect(await written(blobs)).toHaveLength(1);
   });
 });

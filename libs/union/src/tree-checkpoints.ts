@@ -2,8 +2,7 @@ import type { ChainId } from '#core/digest';
 import { isVarveError } from '#core/error';
 import type { BlobStore, DerivedAddress } from '#ports/blob-store';
 import { readBlob } from '#ports/read-blob';
-import type { RootfsTree } from './rootfs-tree.js';
-import { decodeTree, encodeTree, treeCodecVersion } from './tree-codec.js';
+import { decodeTree, encodeTree, type StackTree, treeCodecVersion } from './tree-codec.js';
 
 /** More trees than this do not wait to be written: what is left out costs time, and what waits costs memory. */
 const waitingMax = 4;
@@ -22,11 +21,11 @@ export class TreeCheckpoints {
   }
 
   /** @throws UNAVAILABLE */
-  async read(chainId: ChainId): Promise<RootfsTree | undefined> {
+  async read(chainId: ChainId): Promise<StackTree | undefined> {
     try {
       const reader = await this.#blobs.open(addressOf(chainId));
       try {
-        return decodeTree(await readBlob(reader));
+        return await decodeTree(await readBlob(reader), chainId);
       } finally {
         await reader.close();
       }
@@ -37,11 +36,11 @@ export class TreeCheckpoints {
   }
 
   /** Writes it when those before are written; nobody waits for it, and nobody is told when there is no room. */
-  writeSoon(chainId: ChainId, tree: RootfsTree): void {
+  writeSoon(tree: StackTree): void {
     if (this.#waiting >= waitingMax) return;
     this.#waiting++;
     this.#written = this.#written
-      .then(() => this.#write(chainId, tree))
+      .then(() => this.#write(tree))
       .catch(() => undefined)
       .finally(() => this.#waiting--);
   }
@@ -51,11 +50,12 @@ export class TreeCheckpoints {
     return this.#written;
   }
 
-  async #write(chainId: ChainId, tree: RootfsTree): Promise<void> {
+  /** A piece at a time, so that neither the server nor its memory feels how large the tree is. */
+  async #write(tree: StackTree): Promise<void> {
     const staged = await this.#blobs.stageDerived();
     try {
-      await staged.write(encodeTree(tree));
-      await staged.seal(addressOf(chainId));
+      for (const piece of encodeTree(tree)) await staged.write(piece);
+      await staged.seal(addressOf(tree.stack.chainId));
     } finally {
       await staged.discard();
     }

@@ -1,5 +1,6 @@
-import { digestFromHex, type DiffId, hexOf } from '#core/digest';
-import { type Column, type Columns, decodeColumns, encodeColumns } from '#tar/columns';
+import { type ChainId, digestFromHex, type DiffId, hexOf } from '#core/digest';
+import { emptyStack, layersOfStack, type LayerStack } from '#core/layer-stack';
+import { type Column, columnPieces, type Columns, decodeColumnsInTurns, type ReadColumns } from '#tar/columns';
 import type { Lints } from '#tar/lint';
 import type { RootfsTree } from './rootfs-tree.js';
 
@@ -7,29 +8,69 @@ import type { RootfsTree } from './rootfs-tree.js';
  * The version of the bytes below and of the tree they mean: it goes up with `unionVersion` too. Another version is
  * another address in the store.
  */
-export const treeCodecVersion = 1;
+export const treeCodecVersion = 2;
 
 const format = 'varve-tree';
 const digestBytes = 32;
 
-/** A merged tree as bytes that check themselves. */
-export function encodeTree({ layers, hasRootEntry, lints, nodeCount, xattrSets, ...columns }: RootfsTree): Uint8Array {
-  const facts: Facts = { hasRootEntry, lints, nodeCount };
-  return encodeColumns(format, treeCodecVersion, {
+/** A merged tree and the stack it is the tree of. */
+export interface StackTree {
+  readonly stack: LayerStack;
+  readonly tree: RootfsTree;
+}
+
+/** A merged tree and its stack as bytes that check themselves, in pieces: each is made when it is asked for. */
+export function encodeTree({ stack, tree }: StackTree): Generator<Uint8Array> {
+  const { depth, layers, layerPlaces, hasRootEntry, lints, nodeCount, xattrSets, ...columns } = tree;
+  const facts: Facts = { depth, hasRootEntry, lints, nodeCount };
+  return columnPieces(format, treeCodecVersion, {
     facts: Buffer.from(JSON.stringify(facts)),
-    layers: Buffer.from(layers.map(hexOf).join(''), 'hex'),
+    stack: bytesOfLayers(layersOfStack(stack)),
+    layers: bytesOfLayers(layers),
+    layerPlaces: Uint32Array.from(layerPlaces),
     ...xattrSets,
     ...(columns satisfies Columns),
   });
 }
 
-/** @throws CORRUPT when the bytes are not those of a tree of this version, whole and unchanged */
-export function decodeTree(bytes: Uint8Array): RootfsTree {
-  const { u8, u16, u32, i32, f64 } = decodeColumns(bytes, format, treeCodecVersion);
+/**
+ * The layers of the stack, which may be thousands, are read when somebody asks for them.
+ * @throws CORRUPT when the bytes are not those of a tree of this version, whole and unchanged
+ */
+export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<StackTree> {
+  const columns = await decodeColumnsInTurns(bytes, format, treeCodecVersion);
+  const stack = columns.u8('stack');
+  return { stack: new WrittenStack(chainId, stack), tree: readTree(columns) };
+}
+
+/** A stack whose layers are still the bytes they were written as. */
+class WrittenStack implements LayerStack {
+  readonly chainId: ChainId;
+  readonly depth: number;
+  readonly below = emptyStack;
+  #bytes: Uint8Array | undefined;
+  #layers: readonly DiffId[] = [];
+
+  constructor(chainId: ChainId, bytes: Uint8Array) {
+    this.chainId = chainId;
+    this.depth = bytes.length / digestBytes;
+    // A copy: the view would keep the whole tree.
+    this.#bytes = bytes.slice();
+  }
+
+  get layers(): readonly DiffId[] {
+    if (this.#bytes) this.#layers = readLayers(this.#bytes);
+    this.#bytes = undefined;
+    return this.#layers;
+  }
+}
+
+function readTree({ u8, u16, u32, i32, f64 }: ReadColumns): RootfsTree {
   const facts = JSON.parse(Buffer.from(u8('facts')).toString()) as Facts;
   return {
     ...facts,
     layers: readLayers(u8('layers')),
+    layerPlaces: Array.from(u32('layerPlaces')),
     nameEnd: u32('nameEnd'),
     names: u8('names'),
     subtreeEnd: u32('subtreeEnd'),
@@ -61,9 +102,14 @@ export function decodeTree(bytes: Uint8Array): RootfsTree {
 }
 
 interface Facts {
+  readonly depth: number;
   readonly hasRootEntry: boolean;
   readonly lints: Lints;
   readonly nodeCount: number;
+}
+
+function bytesOfLayers(layers: readonly DiffId[]): Uint8Array {
+  return Buffer.from(layers.map(hexOf).join(''), 'hex');
 }
 
 function readLayers(column: Column): DiffId[] {

@@ -76,6 +76,23 @@ describe('TreeStore', () => {
     expect(loaded).toEqual([a.diffId]);
   });
 
+  it('lists the layers that nodes are from, not those of a whole long history', async () => {
+    const names = ['x', 'y', 'z'];
+    const turns = Array.from({ length: 130 }, (_, i) => layer({ name: names[i % 3]!, body: `${i}` }));
+    const tree = await storeOf([a, ...turns]).trees.tree(
+      repo,
+      stackOfLayers([a, ...turns].map(({ diffId }) => diffId)),
+    );
+    const from = (name: string): number => {
+      const text = Buffer.from(tree.names).toString();
+      return tree.layer[text.indexOf(name) + 1]!;
+    };
+    expect(tree.depth).toBe(131);
+    expect(tree.layers.length).toBeLessThan(70);
+    expect(['a', 'x', 'y', 'z'].map((name) => tree.layerPlaces[from(name)])).toEqual([0, 130, 128, 129]);
+    expect(tree.layers[from('x')]).toBe(turns[129]!.diffId);
+  });
+
   it('plans a layer that is not stored', async () => {
     const { trees, loaded } = storeOf([a]);
     expect((await trees.treeWith(repo, stackOfLayers([a.diffId]), b)).nodeCount).toBe(3);

@@ -1,11 +1,12 @@
 import type { ChainId, DiffId } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
-import { downStack, emptyStack, type LayerStack, stackOn } from '#core/layer-stack';
+import { downStack, type LayerStack, stackOn } from '#core/layer-stack';
 import type { RepositoryName } from '#core/name';
 import type { LayerIndex } from '#tar/layer-index';
 import { mergeLayer } from './merge-trees.js';
 import { emptyTree, type RootfsTree, treeBytes } from './rootfs-tree.js';
 import type { TreeCheckpoints } from './tree-checkpoints.js';
+import type { StackTree } from './tree-codec.js';
 
 export interface TreeStoreOptions {
   /** Reads the index of a layer of a repository. @throws BLOB_UNKNOWN, CORRUPT, UNAVAILABLE */
@@ -31,7 +32,7 @@ const mergesMax = 8;
 export class TreeStore {
   readonly #options: TreeStoreOptions;
   /** In the order of their last use. */
-  readonly #kept = new Map<ChainId, RootfsTree>();
+  readonly #kept = new Map<ChainId, StackTree>();
   #keptBytes = 0;
   readonly #underway = new Map<string, Promise<RootfsTree>>();
 
@@ -57,7 +58,7 @@ export class TreeStore {
     // Not shared with `tree`, which fails for a layer that is not stored.
     return this.#shared(whole, `with ${repo}`, async () => {
       const tree = putOn(await this.tree(repo, stack), added.diffId, added.index);
-      if (whole.depth % checkpointLayers === 0) this.#options.checkpoints?.writeSoon(whole.chainId, tree);
+      if (whole.depth % checkpointLayers === 0) this.#options.checkpoints?.writeSoon({ stack: whole, tree });
       return tree;
     });
   }
@@ -67,19 +68,21 @@ export class TreeStore {
    * commit, the walk may end here. @throws UNAVAILABLE
    */
   async knownStack(chainId: ChainId, depth: number): Promise<LayerStack | undefined> {
-    const tree = await this.#known(chainId);
-    return tree?.layers.length === depth ? stackOn(emptyStack, tree.layers, chainId) : undefined;
+    const known = await this.#known(chainId);
+    return known?.stack.depth === depth ? known.stack : undefined;
   }
 
   /** Waits for a merge of the same stack in the same repository when there is one: another may lack the layers. */
-  #shared({ chainId }: LayerStack, kind: string, make: () => Promise<RootfsTree>): Promise<RootfsTree> {
+  #shared(stack: LayerStack, kind: string, make: () => Promise<RootfsTree>): Promise<RootfsTree> {
+    const { chainId, depth } = stack;
+    if (depth === 0) return Promise.resolve(emptyTree);
     const kept = this.#take(chainId);
-    if (kept) return Promise.resolve(kept);
+    if (kept) return Promise.resolve(kept.tree);
     const key = `${chainId} ${kind}`;
     const underway = this.#underway.get(key);
     if (underway) return underway;
     const making = make()
-      .then((tree) => this.#keep(chainId, tree))
+      .then((tree) => this.#keep({ stack, tree }).tree)
       .finally(() => this.#underway.delete(key));
     this.#underway.set(key, making);
     return making;
@@ -92,26 +95,25 @@ export class TreeStore {
       const mayBeWritten = missing.length === 0 || part.depth % checkpointLayers === 0;
       const known = mayBeWritten ? await this.#known(part.chainId) : this.#take(part.chainId);
       if (known) {
-        tree = known;
+        tree = known.tree;
         break;
       }
       missing.push(top);
     }
     for (const diffId of missing.toReversed()) tree = putOn(tree, diffId, await this.#options.loadIndex(repo, diffId));
-    if (missing.length >= mergesMax) this.#options.checkpoints?.writeSoon(stack.chainId, tree);
+    if (missing.length >= mergesMax) this.#options.checkpoints?.writeSoon({ stack, tree });
     return tree;
   }
 
   /** A tree that is kept, or was written. */
-  async #known(chainId: ChainId): Promise<RootfsTree | undefined> {
+  async #known(chainId: ChainId): Promise<StackTree | undefined> {
     const kept = this.#take(chainId);
     if (kept) return kept;
     const written = await this.#options.checkpoints?.read(chainId);
-    return written && this.#keep(chainId, written);
+    return written && this.#keep(written);
   }
 
-  #take(chain: ChainId): RootfsTree | undefined {
-    if (chain === emptyStack.chainId) return emptyTree;
+  #take(chain: ChainId): StackTree | undefined {
     const tree = this.#kept.get(chain);
     if (tree) {
       this.#kept.delete(chain);
@@ -121,15 +123,16 @@ export class TreeStore {
   }
 
   /** Keeps it, unless another was faster: then that one, so that all share one plan. */
-  #keep(chain: ChainId, tree: RootfsTree): RootfsTree {
+  #keep(tree: StackTree): StackTree {
+    const chain = tree.stack.chainId;
     const other = this.#take(chain);
     if (other) return other;
     this.#kept.set(chain, tree);
-    this.#keptBytes += keptBytes(tree);
+    this.#keptBytes += keptBytes(tree.tree);
     for (const [oldest, old] of this.#kept) {
       if (this.#keptBytes <= this.#options.cacheBytes) break;
       this.#kept.delete(oldest);
-      this.#keptBytes -= keptBytes(old);
+      this.#keptBytes -= keptBytes(old.tree);
     }
     return tree;
   }
@@ -140,7 +143,7 @@ function putOn(tree: RootfsTree, diffId: DiffId, index: LayerIndex): RootfsTree 
     return mergeLayer(tree, { diffId, index });
   } catch (cause) {
     if (!isVarveError(cause)) throw cause;
-    const where = `layer ${diffId}, number ${tree.layers.length} of its stack`;
+    const where = `layer ${diffId}, number ${tree.depth} of its stack`;
     throw new VarveError(cause.code, `${where}: ${cause.message}`, { ...cause.detail, layer: diffId }, { cause });
   }
 }
