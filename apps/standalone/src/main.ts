@@ -1,16 +1,14 @@
 import 'reflect-metadata';
-import { isVarveError } from '#core/error';
-import { exitCode } from '#core/exit-code';
-import { serve } from './serve.js';
+import { ENGINE, type Engine } from '#edge/engine';
+import { prepareHttp } from '#edge/rest/http-server';
+import { start } from '#wiring/serve';
+import { greeting } from './greeting.js';
+import { StandaloneModule } from './standalone.module.js';
 
-try {
-  await serve();
-} catch (error) {
-  const told = isVarveError(error)
-    ? `${error.code}: ${error.message}`
-    : error instanceof Error
-      ? error.stack
-      : String(error);
-  process.stderr.write(`varve does not start. ${told}\n`);
-  process.exitCode = isVarveError(error) ? exitCode[error.code] : exitCode.INTERNAL;
-}
+await start({
+  module: StandaloneModule,
+  prepare: (app) => prepareHttp(app, app.get<Engine>(ENGINE)),
+  greeting,
+  // What the graph shows can still be read.
+  endsWhenFailed: false,
+});

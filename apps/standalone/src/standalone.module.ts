@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { RestModule } from '#edge/rest/rest.module';
-import { EngineModule } from '#wiring/engine.module';
+import { StandaloneEngineModule } from '#wiring/engine.module';
 
 /** Everything in one process: doors, projector and stores. */
-@Module({ imports: [EngineModule, RestModule] })
+@Module({ imports: [StandaloneEngineModule, RestModule] })
 export class StandaloneModule {}

@@ -1,3 +1,4 @@
+import type { VarveError } from '#core/error';
 import type { Submitter } from '#history/submitter';
 import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
@@ -18,8 +19,10 @@ export interface Engine {
   readonly layers: LayerStore;
   readonly trees: TreeStore;
   readonly submitter: Submitter;
-  /** Why the graph does not follow the log any more; undefined while it does. */
+  /** Why the graph does not follow the log any more, and nothing may be written; undefined while it does. */
   failure(): Error | undefined;
+  /** Why nothing may be read either: the graph shows less than it has shown. NOT_PROJECTED; undefined while it does not. */
+  behind(): VarveError | undefined;
   /** Makes the graph again from the log, beside the one in use, and compares. */
   rebuild(): Promise<Rebuilt>;
   /** Replays the log beside the graph in use, and tells every row that differs. One at a time, and not during a rebuild. @throws OVERLOADED, LOG_TRUNCATED */

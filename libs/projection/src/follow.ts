@@ -40,6 +40,11 @@ export class Projector {
     this.#loops = partitions.map((partition) => this.#follow(partition));
   }
 
+  /** Why it has halted; undefined while it goes on. */
+  get halted(): VarveError | undefined {
+    return this.#halted;
+  }
+
   /** When everything that stood in the log at the time of the call is projected. @throws what a halted partition failed with */
   async caughtUp(): Promise<void> {
     await Promise.all(this.#loops.map((_, partition) => this.#caughtUp(partition)));

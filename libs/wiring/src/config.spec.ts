@@ -23,13 +23,14 @@ describe('loadConfig', () => {
       logLevel: 'info',
       treeCacheBytes: 256 * 2 ** 20,
       shutdownMs: 20_000,
+      haltMs: 30_000,
     });
   });
 
   it('puts what has no address of its own into VARVE_DATA', () => {
     const config = loadConfig({ VARVE_DATA: '/srv/varve', VARVE_GRAPH: 'memory:' });
     expect(config.eventLog).toEqual({ scheme: 'sqlite', path: '/srv/varve/log.db' });
-    expect(config.graph).toEqual({ scheme: 'memory', path: null });
+    expect(config.graph).toEqual({ scheme: 'memory' });
     expect(config.blobStore).toEqual({ scheme: 'file', path: '/srv/varve' });
   });
 
@@ -58,7 +59,7 @@ describe('loadConfig', () => {
   it('names every mistake at once', () => {
     const mistakes = mistakesOf({
       VARVE_LISTEN: 'here',
-      VARVE_EVENT_LOG: 'kafka://b:9092/varve',
+      VARVE_EVENT_LOG: 'kafka:b:9092/varve',
       VARVE_GRAPH: 'file:/x',
       VARVE_BLOB_STORE: 's3://bucket',
       VARVE_LOG_LEVEL: 'loud',
@@ -68,9 +69,9 @@ describe('loadConfig', () => {
     expect(mistakes).toEqual([
       expect.stringMatching(/^VARVE_PORT is not a setting; there are VARVE_LISTEN, /),
       'VARVE_LISTEN="here": expected HOST:PORT, [IPV6]:PORT or PORT',
-      'VARVE_EVENT_LOG="kafka://b:9092/varve": kafka: is not in this build; expected sqlite:PATH or memory:',
-      'VARVE_GRAPH="file:/x": expected sqlite:PATH or memory:',
-      'VARVE_BLOB_STORE="s3://bucket": s3: is not in this build; expected file:PATH or memory:',
+      'VARVE_EVENT_LOG="kafka:b:9092/varve": expected kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N]',
+      'VARVE_GRAPH="file:/x": expected sqlite:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
+      'VARVE_BLOB_STORE="s3://bucket": s3: needs credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
       'VARVE_LOG_LEVEL="loud": expected one of trace, debug, info, warn, error, fatal, silent',
       'VARVE_TREE_CACHE_MIB="1": expected a whole number from 16 to 65536',
     ]);

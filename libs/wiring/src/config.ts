@@ -1,19 +1,26 @@
 import { resolve } from 'node:path';
 import { VarveError } from '#core/error';
-import { type Location, parseLocation } from './locations.js';
+import type { BlobStoreLocation, EventLogLocation, GraphLocation } from './location.js';
+import { parseBlobStoreLocation, parseEventLogLocation, parseGraphLocation } from './locations.js';
+import { locationMistakes, type Role, standardPort } from './role.js';
 
 /** What the server is told from outside, parsed once. */
 export interface Config {
   readonly listen: ListenAddress;
-  readonly eventLog: Location;
-  readonly graph: Location;
-  readonly blobStore: Location;
+  readonly eventLog: EventLogLocation;
+  readonly graph: GraphLocation;
+  readonly blobStore: BlobStoreLocation;
   readonly logLevel: LogLevel;
   /** Bytes of merged trees and their plans that are kept in memory. */
   readonly treeCacheBytes: number;
   /** How long work in flight may take to end when the process is told to. */
   readonly shutdownMs: number;
+  /** How long a projector or a materializer that cannot go on stays up and says so before it ends. */
+  readonly haltMs: number;
 }
+
+/** The injection token of it. */
+export const CONFIG = Symbol('config');
 
 export interface ListenAddress {
   readonly host: string;
@@ -33,15 +40,29 @@ interface Setting {
 export const settings = {
   VARVE_LISTEN: {
     standard: '127.0.0.1:7373',
-    meaning: 'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one',
+    meaning:
+      'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one. A projector takes port 7374 and a materializer 7375 unless told',
   },
   VARVE_DATA: { standard: './data', meaning: 'Folder that the three addresses below are in unless they are given' },
-  VARVE_EVENT_LOG: { standard: 'sqlite:$VARVE_DATA/log.db', meaning: 'The event log: sqlite:FILE or memory:' },
-  VARVE_GRAPH: { standard: 'sqlite:$VARVE_DATA/graph.db', meaning: 'The graph: sqlite:FILE or memory:' },
-  VARVE_BLOB_STORE: { standard: 'file:$VARVE_DATA', meaning: 'The blob store: file:FOLDER or memory:' },
+  VARVE_EVENT_LOG: {
+    standard: 'sqlite:$VARVE_DATA/log.db',
+    meaning: 'The event log: sqlite:FILE, kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N] or memory:',
+  },
+  VARVE_GRAPH: {
+    standard: 'sqlite:$VARVE_DATA/graph.db',
+    meaning: 'The graph: sqlite:FILE, redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
+  },
+  VARVE_BLOB_STORE: {
+    standard: 'file:$VARVE_DATA',
+    meaning: 'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME] or memory:',
+  },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
   VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
   VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
+  VARVE_HALT_SECONDS: {
+    standard: '30',
+    meaning: 'How long a projector or materializer that cannot go on stays up and says so before it ends, 0 to 3600',
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -52,34 +73,45 @@ const othersPrefix = 'VARVE_TEST_';
 
 /**
  * Reads the configuration and freezes it. An empty variable counts as one that is not set.
- * @throws CONFIG_INVALID naming every mistake in one message
+ * @throws CONFIG_INVALID naming every mistake, and no secret, in one message
  */
-export function loadConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  role: Role = 'standalone',
+): Config {
   const mistakes: string[] = unknownNames(environment);
   const read = <Value>(name: SettingName, parse: (text: string) => Value): Value | undefined => {
-    const text = textOf(environment, name);
+    const text = textOf(environment, name, role);
     try {
       return parse(text);
     } catch (error) {
-      mistakes.push(`${name}="${text}": ${error instanceof Error ? error.message : String(error)}`);
+      mistakes.push(`${name}="${withoutSecrets(text)}": ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }
   };
   const config = {
     listen: read('VARVE_LISTEN', parseListen),
-    eventLog: read('VARVE_EVENT_LOG', (text) => parseLocation('event log', text)),
-    graph: read('VARVE_GRAPH', (text) => parseLocation('graph', text)),
-    blobStore: read('VARVE_BLOB_STORE', (text) => parseLocation('blob store', text)),
+    eventLog: read('VARVE_EVENT_LOG', (text) => Object.freeze(parseEventLogLocation(text))),
+    graph: read('VARVE_GRAPH', (text) => Object.freeze(parseGraphLocation(text))),
+    blobStore: read('VARVE_BLOB_STORE', (text) => Object.freeze(parseBlobStoreLocation(text, environment))),
     logLevel: read('VARVE_LOG_LEVEL', parseLogLevel),
     treeCacheBytes: read('VARVE_TREE_CACHE_MIB', (text) => parseWhole(text, 16, 65_536) * 2 ** 20),
     shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
+    haltMs: read('VARVE_HALT_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
   };
+  const { eventLog, graph, blobStore } = config;
+  if (eventLog && graph && blobStore) mistakes.push(...locationMistakes(role, { eventLog, graph, blobStore }));
   if (mistakes.length > 0) {
     const message = `the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`;
     throw new VarveError('CONFIG_INVALID', message, { mistakes });
   }
   // Without a mistake every field has its value.
   return Object.freeze(config as { [Name in keyof typeof config]: NonNullable<(typeof config)[Name]> });
+}
+
+/** What stands before an `@`, and what a parameter says that sounds like a secret. */
+function withoutSecrets(text: string): string {
+  return text.replace(/\/\/.*@/s, '//***@').replace(/([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*/gi, '$1***');
 }
 
 function unknownNames(environment: Readonly<Record<string, string | undefined>>): string[] {
@@ -90,9 +122,10 @@ function unknownNames(environment: Readonly<Record<string, string | undefined>>)
     .map((name) => `${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
 }
 
-function textOf(environment: Readonly<Record<string, string | undefined>>, name: SettingName): string {
+function textOf(environment: Readonly<Record<string, string | undefined>>, name: SettingName, role: Role): string {
   const given = environment[name];
   if (given !== undefined && given !== '') return given;
+  if (name === 'VARVE_LISTEN') return `127.0.0.1:${standardPort(role)}`;
   const dataFolder = resolve(environment['VARVE_DATA'] || settings.VARVE_DATA.standard);
   return settings[name].standard.replace('$VARVE_DATA', dataFolder);
 }

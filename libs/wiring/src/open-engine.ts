@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FolderLock, lockFolder } from '#adapters/sqlite/folder-lock';
+import { lockFolder } from '#adapters/sqlite/folder-lock';
 import { isVarveError, type VarveError } from '#core/error';
 import type { Engine } from '#edge/engine';
 import { Submitter } from '#history/submitter';
@@ -14,74 +14,80 @@ import { rebuild } from '#projection/rebuild';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreeStore } from '#union/tree-store';
 import type { Config } from './config.js';
+import { GraphWatch } from './graph-watch.js';
+import { isServer } from './location.js';
+import { foldersOf } from './locations.js';
 import { OneAtATime } from './one-at-a-time.js';
-import { foldersOf, openBlobStore, openEventLog, openGraph } from './locations.js';
+import { openBlobStore, openEventLog, openGraph } from './open-stores.js';
+import type { RunningProcess } from './running-process.js';
+import { type Standing, standingOf } from './standing.js';
+import { healthOf } from './store-health.js';
 import { systemClock } from './system-clock.js';
 import { version } from './version.js';
 
 /** An engine that runs, and how it ends. */
-export interface RunningEngine {
+export interface RunningEngine extends RunningProcess {
   readonly engine: Engine;
-  /** Settles, with the reason, when the graph stops following the log; never if it does not. */
-  readonly failed: Promise<VarveError>;
-  /** How many staged uploads of earlier processes were swept. */
-  readonly swept: number;
-  /** Lets the records in the log be projected and closes everything, the folders last. */
-  close(): Promise<void>;
+}
+
+/** What an engine stands on. */
+export interface Stores {
+  readonly log: EventLog;
+  readonly graph: GraphStore;
+  readonly blobs: BlobStore;
 }
 
 /**
- * Takes the folders, opens the stores, sweeps what earlier processes staged and never sealed, and starts the projector.
- * Returns when the graph shows everything the log has, or when it has failed to. What was opened is closed on error.
- * @throws DATA_IN_USE, CORRUPT, UNAVAILABLE, STORAGE_FULL
+ * Takes the folders, opens the stores and composes the engine; standalone also sweeps what earlier processes staged and
+ * never sealed, starts a projector and returns when the graph shows everything the log has, or when it has failed to. A
+ * gateway returns at once, and answers when the projectors are there. What was opened is closed on error.
+ * @throws CONFIG_INVALID, DATA_IN_USE, CORRUPT, UNAVAILABLE, STORAGE_FULL
  */
-export async function openEngine(config: Config): Promise<RunningEngine> {
+export async function openEngine(
+  config: Config,
+  role: 'standalone' | 'gateway' = 'standalone',
+): Promise<RunningEngine> {
   const opened = new AsyncDisposableStack();
   try {
-    for (const folder of foldersOf([config.eventLog, config.graph, config.blobStore]))
-      defer(opened, lockFolder(folder));
-    const log = openEventLog(config.eventLog, systemClock);
+    for (const folder of foldersOf([config.eventLog, config.graph, config.blobStore])) {
+      const lock = lockFolder(folder);
+      opened.defer(() => lock.release());
+    }
+    const log = await openEventLog(config.eventLog);
     opened.defer(() => log.close());
-    const graph = openGraph(config.graph);
+    const graph = await openGraph(config.graph, log);
     opened.defer(() => graph.close());
     const blobs = await openBlobStore(config.blobStore);
     opened.defer(() => blobs.close());
-    const swept = await blobs.sweepStaging();
-    const projector = new Projector({ log, graph });
-    projector.start();
-    opened.defer(() => projector.stop());
-    const checkpoints = new TreeCheckpoints(blobs);
-    opened.defer(() => checkpoints.settled());
-    const running = assemble({ config, log, graph, blobs, checkpoints, projector });
-    opened.defer(() => running.submitter.close());
-    await projector.caughtUp().catch(onlyItsFailure);
-    return { engine: running, failed: projector.failure, swept, close: () => opened.disposeAsync() };
+    // A store that processes share is swept by those who work behind the doors: a gateway has better things to do.
+    const swept = role === 'gateway' ? 0 : await blobs.sweepStaging();
+    const stores = { log, graph, blobs };
+    const projector = role === 'standalone' ? await startProjector(stores, opened) : undefined;
+    const watches = isServer(config.graph) ? [await watch(stores, opened)] : [];
+    const standing = standingOf([...(projector ? [projector] : []), ...watches]);
+    const engine = composeEngine(stores, { standing, treeCacheBytes: config.treeCacheBytes }, opened);
+    const failed = projector?.failed ?? new Promise<never>(() => undefined);
+    return { engine, health: healthOf(standing, stores), failed, swept, close: () => opened.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;
   }
 }
 
-interface Opened {
-  readonly config: Config;
-  readonly log: EventLog;
-  readonly graph: GraphStore;
-  readonly blobs: BlobStore;
-  readonly checkpoints: TreeCheckpoints;
-  readonly projector: Projector;
-}
-
-function assemble({ config, log, graph, blobs, checkpoints, projector }: Opened): Engine {
+/** Puts the stages' connections together over open stores. What it opens itself is closed with `opened`, first. */
+export function composeEngine(
+  { log, graph, blobs }: Stores,
+  { standing, treeCacheBytes }: { readonly standing: Standing; readonly treeCacheBytes: number },
+  opened: AsyncDisposableStack,
+): Engine {
+  const checkpoints = new TreeCheckpoints(blobs);
+  opened.defer(() => checkpoints.settled());
   const layers = new LayerStore(graph, blobs);
-  const trees = new TreeStore({
-    loadIndex: (repo, diffId) => layers.index(repo, diffId),
-    cacheBytes: config.treeCacheBytes,
-    checkpoints,
-  });
+  const loadIndex: LayerStore['index'] = (repo, diffId) => layers.index(repo, diffId);
+  const trees = new TreeStore({ loadIndex, cacheBytes: treeCacheBytes, checkpoints });
   const generations = new OneAtATime('a rebuild or a replay of the event log');
-  let failure: VarveError | undefined;
-  void projector.failure.then((reason) => (failure = reason));
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
+  opened.defer(() => submitter.close());
   return {
     version,
     log,
@@ -90,21 +96,38 @@ function assemble({ config, log, graph, blobs, checkpoints, projector }: Opened)
     layers,
     trees,
     submitter,
-    failure: () => failure,
+    failure: () => standing.failure(),
+    behind: () => standing.behind(),
     rebuild: () => generations.run(() => rebuild({ log, graph })),
     compareGraph: () => generations.iterate(() => compareGraph({ log, graph })),
     checkLog: () => checkLog({ log, graph }),
   };
 }
 
-async function checkLog({ log, graph }: Pick<Opened, 'log' | 'graph'>): Promise<void> {
+async function watch(stores: Stores, opened: AsyncDisposableStack): Promise<Standing> {
+  const graphWatch = await GraphWatch.start(stores);
+  opened.defer(() => graphWatch.stop());
+  return graphWatch;
+}
+
+interface StandingProjector extends Standing {
+  readonly failed: Promise<VarveError>;
+}
+
+async function startProjector(stores: Stores, opened: AsyncDisposableStack): Promise<StandingProjector> {
+  const projector = new Projector(stores);
+  projector.start();
+  opened.defer(() => projector.stop());
+  let failure: VarveError | undefined;
+  void projector.failure.then((reason) => (failure = reason));
+  await projector.caughtUp().catch(onlyItsFailure);
+  return { failed: projector.failure, failure: () => failure, behind: () => undefined };
+}
+
+async function checkLog({ log, graph }: Pick<Stores, 'log' | 'graph'>): Promise<void> {
   for (let partition = 0; partition < log.partitionCount; partition += 1) {
     await checkContinuity(log, partition, await graph.checkpoint(partition));
   }
-}
-
-function defer(opened: AsyncDisposableStack, lock: FolderLock): void {
-  opened.defer(() => lock.release());
 }
 
 /** A halted projection does not keep the server from starting: it says so, reads what is there and refuses writes. */

@@ -14,27 +14,32 @@ export interface Stoppable {
 /**
  * Ends the process on SIGTERM or SIGINT: no new connections, work in flight finishes or, after `shutdownMs`, has its
  * connections cut, which discards what it had staged; then the stores are closed. A second signal ends at once: the
- * stores keep what they acknowledged, as after any crash.
+ * stores keep what they acknowledged, as after any crash. What is returned does the same for a reason of its own.
  */
-export function endOnSignal(process: NodeJS.Process, stoppable: Stoppable): void {
+export function endOnSignal(process: NodeJS.Process, stoppable: Stoppable): (exitCode: number) => void {
   let ending = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (ending) process.exit(exitAfter[signal as keyof typeof exitAfter]);
+  const end = (exitCode: number, signal?: NodeJS.Signals) => {
+    if (ending) return;
     ending = true;
     void shutDown(stoppable, signal).then(
-      () => process.exit(0),
+      () => process.exit(exitCode),
       (error: unknown) => {
         stoppable.logger.error({ err: error }, 'the stores could not be closed');
         process.exit(1);
       },
     );
   };
-  process.on('SIGTERM', end).on('SIGINT', end);
+  const endFor = (signal: NodeJS.Signals) => {
+    if (ending) process.exit(exitAfter[signal as keyof typeof exitAfter]);
+    end(0, signal);
+  };
+  process.on('SIGTERM', endFor).on('SIGINT', endFor);
+  return end;
 }
 
 const exitAfter = { SIGINT: 130, SIGTERM: 143 };
 
-async function shutDown(stoppable: Stoppable, signal: string): Promise<void> {
+async function shutDown(stoppable: Stoppable, signal: string | undefined): Promise<void> {
   const { server, logger, shutdownMs } = stoppable;
   logger.info({ signal }, 'stopping: no new requests, work in flight may finish');
   const cut = setTimeout(() => {

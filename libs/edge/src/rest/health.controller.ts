@@ -1,33 +1,35 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ENGINE, type Engine } from '../engine.js';
+import { HEALTH, type Health } from '../health.js';
 import { Documented } from './documented.js';
-import { health } from './schema.js';
+import * as schema from './schema.js';
 
 @ApiTags('health')
 @Controller()
 export class HealthController {
-  constructor(@Inject(ENGINE) private readonly engine: Engine) {}
+  constructor(@Inject(HEALTH) private readonly health: Health) {}
 
   @Get('livez')
-  @Documented({ summary: 'Whether the process runs', answers: { 200: { description: 'It does', json: health } } })
+  @Documented({
+    summary: 'Whether the process runs',
+    answers: { 200: { description: 'It does', json: schema.health } },
+  })
   live() {
     return { status: 'ok' };
   }
 
   @Get('readyz')
   @Documented({
-    summary: 'Whether the process can answer and write',
+    summary: 'Whether the process can do its work',
     answers: {
-      200: { description: 'It can', json: health },
-      503: { description: 'The graph no longer follows the log; the reason says why', json: health },
+      200: { description: 'It can', json: schema.health },
+      503: { description: 'It cannot, and the reason says why: a store that is away, a graph that does not follow the log', json: schema.health }, // prettier-ignore
     },
   })
-  ready(@Res({ passthrough: true }) reply: FastifyReply) {
-    const failure = this.engine.failure();
-    if (!failure) return { status: 'ok' };
-    void reply.status(503);
-    return { status: 'failed', reason: failure.message };
+  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
+    const readiness = await this.health.ready();
+    if (readiness.status === 'failed') void reply.status(503);
+    return readiness;
   }
 }

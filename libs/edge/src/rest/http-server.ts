@@ -32,7 +32,10 @@ export function createHttpServer(): FastifyAdapter {
 /** Everything that is the same for every route: checks, problems, positions, drained uploads, the document. */
 export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
   const http = instanceOf(app.getHttpAdapter() as FastifyAdapter);
-  http.addHook('preHandler', async ({ method, url }) => refuseWritesOnceFailed(engine, method, url));
+  http.addHook('preHandler', async ({ method, url }) => {
+    refuseWhileBehind(engine, url);
+    refuseWritesOnceFailed(engine, method, url);
+  });
   installPositions(http, engine);
   http.addHook('onSend', async (request, _reply, payload) => {
     drainUpload(request.raw);
@@ -45,6 +48,12 @@ export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
 
 export function instanceOf(adapter: FastifyAdapter): FastifyInstance {
   return adapter.getInstance();
+}
+
+/** An old graph says of what is there that it is not: an answer to wait for is better. Not of what asks no graph. */
+function refuseWhileBehind(engine: Engine, url: string): void {
+  const behind = engine.behind();
+  if (behind && /^\/api\/v1\/(?!openapi\.json)/.test(url)) throw behind;
 }
 
 /** A write that no graph ever shows is worse than none. */

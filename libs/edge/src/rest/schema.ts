@@ -158,6 +158,10 @@ export const newCommitQuery = z.strictObject({
     .union([z.string(), z.array(z.string())])
     .optional()
     .describe('key=value; may be given again'),
+  layer: z
+    .string()
+    .optional()
+    .describe('The diffID of a layer that the repository has already, or its first digits: instead of a body'),
   expect: z.string().optional().describe('<commit>.<version> that the branch must have, as If-Match'),
   reason: z.string().optional(),
 });
@@ -224,4 +228,12 @@ export const rebuilt = z.object({
   sameAsBefore: z.boolean(),
   position: position.nullable(),
 });
-export const health = z.object({ status: z.enum(['ok', 'failed']), reason: z.string().optional() });
+export const health = z.object({
+  status: z.enum(['ok', 'failed']),
+  reason: z.string().optional(),
+  lag: z
+    .number()
+    .int()
+    .optional()
+    .describe('Of a projector: records of the event log that the graph does not show yet'),
+});

@@ -1,0 +1,10 @@
+import 'reflect-metadata';
+import { greetingOf } from '#wiring/greeting';
+import { start } from '#wiring/serve';
+import { ProjectorModule } from './projector.module.js';
+
+await start({
+  module: ProjectorModule,
+  greeting: (url, config) => greetingOf('projector', url, config),
+  endsWhenFailed: true,
+});

@@ -1,0 +1,65 @@
+import { unreachable } from '#core/error';
+import { isServer, type Location, shownLocation } from './location.js';
+
+/**
+ * What a process is for. `gateway`: the doors, no projector; any number. `projector`: keeps the graph up with the log; a
+ * second one is a hot standby. `materializer`: works off jobs; any number. `standalone`: all of it.
+ */
+export type Role = 'standalone' | 'gateway' | 'projector' | 'materializer';
+
+export interface Locations {
+  readonly eventLog: Location;
+  readonly graph: Location;
+  readonly blobStore: Location;
+}
+
+/** Why these three do not go together, or not with the role; one sentence each. */
+export function locationMistakes(role: Role, locations: Locations): string[] {
+  return [...notShared(role, locations), ...tooFewPartitions(locations)];
+}
+
+/** Where a role listens unless it is told: on one machine they stand side by side. */
+export function standardPort(role: Role): number {
+  switch (role) {
+    case 'standalone':
+    case 'gateway':
+      return 7373;
+    case 'projector':
+      return 7374;
+    case 'materializer':
+      return 7375;
+    default:
+      return unreachable(role);
+  }
+}
+
+/** The stores a role opens. A projector never sees a blob, and a materializer no event. */
+export function usedBy(role: Role, { eventLog, graph, blobStore }: Locations): Readonly<Partial<Locations>> {
+  if (role === 'projector') return { eventLog, graph };
+  return role === 'materializer' ? { graph, blobStore } : { eventLog, graph, blobStore };
+}
+
+const settingOf = { eventLog: 'VARVE_EVENT_LOG', graph: 'VARVE_GRAPH', blobStore: 'VARVE_BLOB_STORE' } as const;
+const serverFor = { eventLog: 'kafka:', graph: 'redis:', blobStore: 's3:' } as const;
+
+/** A gateway over a graph of its own would wait for ever for a projector that nobody else can run. */
+function notShared(role: Role, locations: Locations): string[] {
+  if (role === 'standalone') return [];
+  const used = usedBy(role, locations);
+  return (Object.keys(settingOf) as (keyof Locations)[]).flatMap((store) => {
+    const location = used[store];
+    if (!location || isServer(location)) return [];
+    const where = location.scheme === 'memory' ? 'memory:' : `${location.scheme}:${shownLocation(location)}`;
+    return [
+      `${settingOf[store]} is ${where}, which one process has for itself; a ${role} shares it with other processes: set an address with ${serverFor[store]}, or run everything in one process with npm start`,
+    ];
+  });
+}
+
+/** A record's partition is that of its rows, so the graph must have every partition of the log. */
+function tooFewPartitions({ eventLog, graph }: Locations): string[] {
+  if (eventLog.scheme !== 'kafka' || eventLog.partitionCount === 1 || graph.scheme !== 'sqlite') return [];
+  return [
+    `VARVE_EVENT_LOG has ${eventLog.partitionCount} partitions, and a graph in SQLite has one; set VARVE_GRAPH to redis:, or ?partitions=1 for a new topic`,
+  ];
+}
