@@ -5,11 +5,9 @@ import type { z } from 'zod';
 import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import type { RefName, RepositoryName } from '#core/name';
-import { formatPosition } from '#core/position';
 import type { RefValue } from '#core/ref';
-import { commitLayer } from '#history/commit-layer';
-import { type ReceivedLayer, receiveLayer } from '#layer/receive-layer';
 import { knownRepository } from '#query/known-repository';
+import { commitOnBranch, type LayerSource } from '../command/commit-on-branch.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented, preconditionFailed, writeFails, writeHeaders } from './documented.js';
 import { headerText } from './header-text.js';
@@ -28,7 +26,7 @@ export class BranchCommitsController {
 
   @Post()
   @ApiConsumes('application/octet-stream', 'application/x-tar', 'application/gzip', 'application/zstd')
-  @ApiBody({ required: false, description: 'A layer: a tar, plain, gzip or zstd. None: the commit has metadata alone', schema: { type: 'string', format: 'binary' } }) // prettier-ignore
+  @ApiBody({ required: false, description: 'A layer: a tar, plain, gzip or zstd. None, and no `layer` in the query: the commit has metadata alone', schema: { type: 'string', format: 'binary' } }) // prettier-ignore
   @Documented({
     summary: 'Put a layer and a message on a branch',
     description:
@@ -48,6 +46,8 @@ export class BranchCommitsController {
       'REF_STALE',
       'REVISION_AMBIGUOUS',
       'LAYER_INVALID',
+      'BLOB_UNKNOWN',
+      'BLOB_GONE',
       'COMMIT_INVALID',
       'LIMIT_EXCEEDED',
       ...writeFails,
@@ -64,22 +64,28 @@ export class BranchCommitsController {
     await knownRepository(this.engine.graph, repo);
     const commit = { repo, branch, ...commitFields(request, query), ...expectation(request, query) };
     const context = writeContext({ request, reply }, { reason: query.reason });
-    const layer = hasBody(request) ? await receiveLayer(this.engine.blobs, uploadedBytes(request)) : null;
-    const written = await commitLayer(this.engine, { ...commit, layer }, withContent(context, layer?.digest));
-    const position = formatPosition(written.position);
-    const version = written.outcome.moves.find(({ ref }) => ref === branch)?.version ?? 0;
-    void reply.headers({
-      etag: refTag({ commit: written.commit, version }),
-      location: `/api/v1/repos/${encodeURIComponent(repo)}/commits/${written.commit}`,
-      'varve-position': position,
+    const made = await commitOnBranch(this.engine, commit, {
+      source: layerSource(request, query.layer),
+      withContent: (digest) => withContent(context, digest),
     });
-    const told = layer && pick(layer);
-    return { commit: written.commit, ref: branch, version, layer: told, position, replayed: written.replayed };
+    void reply.headers({
+      etag: refTag(made),
+      location: `/api/v1/repos/${encodeURIComponent(repo)}/commits/${made.commit}`,
+      'varve-position': made.position,
+    });
+    return made;
   }
 }
 
-function pick({ diffId, digest, sizeBytes, tarBytes, mediaType }: ReceivedLayer) {
-  return { diffId, digest, sizeBytes, tarBytes, mediaType };
+/** @throws REQUEST_INVALID when the request has bytes and names a layer as well */
+function layerSource(request: FastifyRequest, stored: string | undefined): LayerSource {
+  if (stored === undefined)
+    return hasBody(request) ? { type: 'bytes', bytes: uploadedBytes(request) } : { type: 'none' };
+  if (!hasBody(request)) return { type: 'stored', layer: stored };
+  throw new VarveError(
+    'REQUEST_INVALID',
+    `the request names the stored layer ${stored} and has a body: give one of them`,
+  );
 }
 
 /** The query wins over the headers. @throws REQUEST_INVALID */

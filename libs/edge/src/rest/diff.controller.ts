@@ -8,6 +8,7 @@ import { mergeBase } from '#query/merge-base';
 import { parsePath } from '#query/path-argument';
 import { resolve } from '#query/resolve';
 import { usage } from '#query/usage';
+import { diffLines } from '../command/diff-lines.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import * as schema from './question-schema.js';
@@ -92,16 +93,8 @@ export class DiffController {
 }
 
 async function* linesOf(found: Diff, withChanges: boolean): AsyncGenerator<z.infer<typeof schema.diffLine>> {
-  yield renderDiff(found);
-  const classes = { A: 0, M: 0, m: 0, D: 0, T: 0, S: 0 };
-  let [bytesAdded, bytesRemoved] = [0, 0];
-  for await (const change of found.changes()) {
-    classes[change.class]++;
-    if (change.class !== 'm' && change.class !== 'S') {
-      bytesAdded += change.after?.sizeBytes ?? 0;
-      bytesRemoved += change.before?.sizeBytes ?? 0;
-    }
-    if (withChanges) yield renderChange(change);
+  for await (const line of diffLines(found, withChanges)) {
+    if (line.type === 'head') yield renderDiff(line.diff);
+    else yield line.type === 'change' ? renderChange(line.change) : line;
   }
-  yield { type: 'summary', classes, bytesAdded, bytesRemoved };
 }

@@ -1,9 +1,9 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { formatPosition } from '#core/position';
 import { lookUpTransaction } from '#history/transaction';
+import { rebuildGraph, serverState } from '../command/server-state.js';
 import { ENGINE, type Engine } from '../engine.js';
-import { instant, renderTransaction } from './answer.js';
+import { renderTransaction } from './answer.js';
 import { Documented } from './documented.js';
 import * as schema from './schema.js';
 
@@ -34,22 +34,7 @@ export class MaintenanceController {
     },
   })
   async state() {
-    const { graph, log } = this.engine;
-    const numbers = Array.from({ length: graph.partitionCount }, (_, partition) => partition);
-    const checkpoints = await Promise.all(numbers.map((partition) => graph.checkpoint(partition)));
-    const partitions = checkpoints.map(({ offset, stateDigest, partition: { time } }, partition) => ({
-      position: offset < 0 ? null : formatPosition({ log: log.id, partition, offset }),
-      stateDigest,
-      time: instant(time),
-    }));
-    const repositories = await graph.repositories();
-    return {
-      log: log.id,
-      partitions,
-      repositories: repositories.length,
-      commits: repositories.reduce((sum, { commits }) => sum + commits, 0),
-      moves: repositories.reduce((sum, { moves }) => sum + moves, 0),
-    };
+    return serverState(this.engine);
   }
 
   @Post('rebuild')
@@ -60,8 +45,6 @@ export class MaintenanceController {
     fails: ['CORRUPT', 'LOG_TRUNCATED', 'UNAVAILABLE'],
   })
   async rebuild() {
-    const { records, offset, stateDigest, sameAsBefore } = await this.engine.rebuild();
-    const position = offset < 0 ? null : formatPosition({ log: this.engine.log.id, partition: 0, offset });
-    return { records, position, stateDigest, sameAsBefore };
+    return rebuildGraph(this.engine);
   }
 }

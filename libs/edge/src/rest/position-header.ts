@@ -32,8 +32,12 @@ export async function addPosition(placed: Placed, request: FastifyRequest, reply
 
 async function awaitAsked(placed: Placed, request: FastifyRequest): Promise<void> {
   const asked = request.headers['varve-min-position'];
-  if (asked === undefined) return;
-  const texts = (Array.isArray(asked) ? asked.join() : asked).split(',').map((text) => text.trim());
+  if (asked !== undefined) await awaitPositions(placed, Array.isArray(asked) ? asked.join() : asked);
+}
+
+/** Waits for each position of the list. @throws REQUEST_INVALID, NAME_INVALID, POSITION_UNKNOWN, NOT_PROJECTED */
+export async function awaitPositions(placed: Placed, list: string): Promise<void> {
+  const texts = list.split(',').map((text) => text.trim());
   if (texts.length > placed.graph.partitionCount) {
     throw new VarveError(
       'REQUEST_INVALID',
@@ -43,8 +47,11 @@ async function awaitAsked(placed: Placed, request: FastifyRequest): Promise<void
   await Promise.all(texts.map((text) => awaitPosition(placed, parsePosition(text))));
 }
 
-/** Undefined before the first record. */
-async function positionsOf({ graph, log }: Placed, repo: RepositoryName | undefined): Promise<string | undefined> {
+/** How far the graph is, for one repository or for all; undefined before the first record. */
+export async function positionsOf(
+  { graph, log }: Placed,
+  repo: RepositoryName | undefined,
+): Promise<string | undefined> {
   const partitions = repo === undefined ? everyPartition(graph) : [partitionOf(repo, graph.partitionCount)];
   const checkpoints = await Promise.all(partitions.map((partition) => graph.checkpoint(partition)));
   const positions = checkpoints.flatMap(({ offset }, i) =>

@@ -2,16 +2,11 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Quer
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { CommitId } from '#core/commit';
 import { VarveError } from '#core/error';
-import type { RefOperation } from '#core/event';
-import { isTag, type RefName, type RepositoryName, shortRefName } from '#core/name';
-import { formatPosition } from '#core/position';
-import type { MoveMode, RefValue } from '#core/ref';
-import { readRef } from '#history/read-ref';
-import { updateRef } from '#history/update-ref';
+import type { RefName, RepositoryName } from '#core/name';
 import { getRef, listRefs } from '#query/refs';
-import { resolve, resolveRefName } from '#query/resolve';
+import { resolveRefName } from '#query/resolve';
+import { deleteRef, type MovedRef, putRef, type RefExpectation, rollbackRef } from '../command/move-ref.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderRef } from './answer.js';
 import { Documented, preconditionFailed, writeFails, writeHeaders } from './documented.js';
@@ -98,16 +93,9 @@ export class RefsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { commit } = await resolve(this.engine.graph, repo, body.to);
-    const move = {
-      repo,
-      ref,
-      to: commit.id,
-      mode: body.mode,
-      operation: body.operation ?? 'update',
-      reason: body.reason,
-    };
-    const answer = await this.#move(move, { request, reply });
+    const { to, mode, operation = 'update', reason } = body;
+    const move = { repo, ref, to, mode, operation, expect: expectation(request) };
+    const answer = told(reply, await putRef(this.engine, move, writeContext({ request, reply }, { reason })));
     void reply.status(answer.changed && answer.from === null ? 201 : 200);
     return answer;
   }
@@ -127,7 +115,8 @@ export class RefsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return this.#move({ repo, ref, to: null, mode: 'force', operation: 'delete', reason }, { request, reply });
+    const move = { repo, ref, expect: expectation(request) };
+    return told(reply, await deleteRef(this.engine, move, writeContext({ request, reply }, { reason })));
   }
 
   @Post('rollback')
@@ -148,75 +137,26 @@ export class RefsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { graph } = this.engine;
-    const { ref } = await getRef(graph, repo, await resolveRefName(graph, repo, body.ref));
-    if (isTag(ref) && !moveTag) throw tagStays(ref);
-    const { commit } = await resolve(graph, repo, to.startsWith('@{') ? `${ref}${to}` : to);
-    return this.#move({ repo, ref, to: commit.id, mode: 'force', operation: 'rollback', reason }, { request, reply });
-  }
-
-  async #move(move: Move, exchange: Exchange) {
-    const { repo, ref, to, reason, ...how } = move;
-    const { graph, submitter } = this.engine;
-    const context = writeContext(exchange, { reason });
-    const before = await readRef(graph, repo, ref);
-    const expect = expected(exchange.request, before);
-    if (expect === 'some' && !(await submitter.seenOutcome(repo, context))) throw notThere(ref, before);
-    const written = await updateRef(
-      this.engine,
-      { repo, ref, to, ...how, ...(expect === 'some' ? {} : { expect }) },
-      context,
-    );
-    const moved = written.outcome.moves.find((each) => each.ref === ref);
-    const value = { commit: moved ? moved.commit : to, version: moved?.version ?? before.version };
-    const [entry] = moved ? await graph.reflog(repo, { ref, before: moved.version + 1, limit: 1 }) : [];
-    const position = formatPosition(written.position);
-    void exchange.reply.header('varve-position', position);
-    if (value.commit !== null) void exchange.reply.header('etag', refTag(value));
-    return {
-      ref,
-      name: shortRefName(ref),
-      type: isTag(ref) ? 'tag' : 'branch',
-      ...value,
-      from: entry ? entry.from : before.commit,
-      changed: moved !== undefined,
-      position,
-      replayed: written.replayed,
-    };
+    const move = { repo, ref: body.ref, to, moveTag, expect: expectation(request) };
+    return told(reply, await rollbackRef(this.engine, move, writeContext({ request, reply }, { reason })));
   }
 }
 
-interface Exchange {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+/** The headers that go with a ref that moved. */
+function told(reply: FastifyReply, moved: MovedRef): MovedRef {
+  const { commit, version, position } = moved;
+  void reply.header('varve-position', position);
+  if (commit !== null) void reply.header('etag', refTag({ commit, version }));
+  return moved;
 }
 
-interface Move {
-  readonly repo: RepositoryName;
-  readonly ref: RefName;
-  readonly to: CommitId | null;
-  readonly mode: MoveMode;
-  readonly operation: RefOperation;
-  readonly reason: string;
-}
-
-/** The value that the conditions of a request demand, undefined without one; `some` when it must exist and does not. */
-function expected({ headers }: FastifyRequest, actual: RefValue): RefValue | 'some' | undefined {
+/** What the conditions of a request demand, undefined without one. */
+function expectation({ headers }: FastifyRequest): RefExpectation | undefined {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
   if (ifNoneMatch !== undefined) {
-    if (ifNoneMatch.trim() === '*') return { commit: null, version: actual.version };
+    if (ifNoneMatch.trim() === '*') return 'absent';
     throw new VarveError('REQUEST_INVALID', `If-None-Match of a write must be *, not ${ifNoneMatch}`);
   }
-  if (ifMatch?.trim() !== '*') return ifMatch === undefined ? undefined : parseRefTag(ifMatch);
-  return actual.commit === null ? 'some' : actual;
-}
-
-function notThere(ref: RefName, actual: RefValue): VarveError {
-  return new VarveError('REF_STALE', `${ref} does not exist, and If-Match wants it to`, { ref, expected: '*', actual });
-}
-
-function tagStays(ref: RefName): VarveError {
-  return new VarveError('TAG_IMMUTABLE', `${ref} is a tag and stays where it is unless the request says moveTag`, {
-    ref,
-  });
+  if (ifMatch?.trim() === '*') return 'present';
+  return ifMatch === undefined ? undefined : parseRefTag(ifMatch);
 }

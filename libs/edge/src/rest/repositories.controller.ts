@@ -2,10 +2,10 @@ import { Body, Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/co
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { branchRef, parseRepositoryName, type RepositoryName } from '#core/name';
-import { formatPosition } from '#core/position';
-import { createRepository } from '#history/create-repository';
+import type { RepositoryName } from '#core/name';
 import { knownRepository } from '#query/known-repository';
+import { createRepo } from '../command/create-repository.js';
+import { about } from '../command/server-state.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderRepository } from './answer.js';
 import { Documented, writeFails, writeHeaders } from './documented.js';
@@ -24,9 +24,7 @@ export class RepositoriesController {
     answers: { 200: { description: 'The server', json: schema.about } },
   })
   async about() {
-    const { version, log, graph } = this.engine;
-    const { offset } = await graph.checkpoint(0);
-    return { product: 'varve', version, log: log.id, position: formatPosition({ log: log.id, partition: 0, offset: Math.max(offset, 0) }) }; // prettier-ignore
+    return about(this.engine);
   }
 
   @Get('repos')
@@ -52,19 +50,13 @@ export class RepositoriesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const repo = parseRepositoryName(body.repo);
     const context = writeContext({ request, reply }, { reason: body.reason });
-    const { position, replayed } = await createRepository(
-      this.engine,
-      { repo, defaultBranch: branchRef(body.defaultBranch) },
-      context,
-    );
+    const { repository, position, replayed } = await createRepo(this.engine, body, context);
     void reply.headers({
-      location: `/api/v1/repos/${encodeURIComponent(repo)}`,
-      'varve-position': formatPosition(position),
+      location: `/api/v1/repos/${encodeURIComponent(repository.repo)}`,
+      'varve-position': position,
     });
-    const row = await knownRepository(this.engine.graph, repo);
-    return { ...renderRepository(row), position: formatPosition(position), replayed };
+    return { ...renderRepository(repository), position, replayed };
   }
 
   @Get('repos/:repo')

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { canonicalJson, type Json } from '#core/canonical-json';
 import { VarveError } from '#core/error';
@@ -37,7 +38,8 @@ function askedFor(request: FastifyRequest): Readonly<Record<string, string | und
   };
 }
 
-function idempotencyKeyOf({ headers }: FastifyRequest): string | null {
+/** @throws REQUEST_INVALID */
+export function idempotencyKeyOf({ headers }: { readonly headers: IncomingHttpHeaders }): string | null {
   const key = headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key === 'string' && /^[\x21-\x7e]+$/.test(key) && key.length <= limit.idempotencyKeyBytesMax) return key;

@@ -1,0 +1,48 @@
+import { hexOf } from '#core/digest';
+import type { CommitRow } from '#core/graph-row';
+import { parsePlatform } from '#core/manifest';
+import type { RepositoryName } from '#core/name';
+import { compressTar, type TarCompression } from '#materialize/compress-tar';
+import { writeRootfs } from '#materialize/write-rootfs';
+import { layerStackOf } from '#ports/read-stack';
+import { commitForTree } from '#query/platform-commit';
+import { resolve } from '#query/resolve';
+import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
+import type { Engine } from '../engine.js';
+
+/** Bytes that were planned and not made yet; `size` is exact. */
+export interface OpenedBytes {
+  readonly size: number;
+  read(from: number, to: number): AsyncGenerator<Uint8Array>;
+  close?(): Promise<void>;
+}
+
+/** The commit whose files a revision means; `platform` chooses from an image for several. @throws REVISION_AMBIGUOUS, and what resolving throws */
+export async function rootfsCommit(
+  { graph }: Engine,
+  repo: RepositoryName,
+  { rev, platform }: { readonly rev: string; readonly platform: string | undefined },
+): Promise<CommitRow> {
+  const found = await resolve(graph, repo, rev);
+  return commitForTree(graph, found.commit, platform === undefined ? null : parsePlatform(platform));
+}
+
+/** Known without reading anything: equal stacks written by equal code are equal bytes. */
+export function rootfsTag({ chainId }: CommitRow, suffix: string): string {
+  return `"u${unionVersion}w${writerVersion}-${hexOf(chainId)}${suffix}"`;
+}
+
+/** Plans the tar. @throws LAYER_INVALID, CORRUPT, LIMIT_EXCEEDED */
+export async function openRootfs({ graph, trees, layers }: Engine, commit: CommitRow): Promise<OpenedBytes> {
+  const plan = planRootfs(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
+  return {
+    size: plan.length,
+    read: (from, to) => writeRootfs(plan, (diffId) => layers.open(commit.repo, diffId), { from, to }),
+  };
+}
+
+/** All of it, compressed on the way. */
+export async function compressedRootfs(engine: Engine, commit: CommitRow, compression: TarCompression) {
+  const opened = await openRootfs(engine, commit);
+  return compressTar(opened.read(0, opened.size), compression);
+}
