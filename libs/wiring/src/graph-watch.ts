@@ -10,7 +10,7 @@ export interface Watched {
   readonly graph: GraphReader;
 }
 
-const lookEveryMs = 1_000;
+const lookEveryMsDefault = 1_000;
 /** Asking the log costs more than asking the graph, and a log that shrinks is rarer than a graph that was lost. */
 const looksPerLogCheck = 10;
 
@@ -21,6 +21,7 @@ const looksPerLogCheck = 10;
  */
 export class GraphWatch implements Standing {
   readonly #watched: Watched;
+  readonly #lookEveryMs: number;
   /** By partition: the last record that this process knows the graph has shown. */
   readonly #seen: number[] = [];
   readonly #ending = new AbortController();
@@ -29,14 +30,15 @@ export class GraphWatch implements Standing {
   #behind: VarveError | undefined;
   #looking: Promise<void> = Promise.resolve();
 
-  private constructor(watched: Watched) {
+  private constructor(watched: Watched, lookEveryMs: number) {
     this.#watched = watched;
+    this.#lookEveryMs = lookEveryMs;
     this.#stopListening = watched.graph.onApplied(({ partition, offset }) => this.#see(partition, offset));
   }
 
   /** Returns when it has looked once. @throws UNAVAILABLE */
-  static async start(watched: Watched): Promise<GraphWatch> {
-    const watch = new GraphWatch(watched);
+  static async start(watched: Watched, lookEveryMs = lookEveryMsDefault): Promise<GraphWatch> {
+    const watch = new GraphWatch(watched, lookEveryMs);
     try {
       await Promise.all(
         watch.#partitions().map(async (partition) => watch.#see(partition, (await watched.log.end(partition)) - 1)),
@@ -67,7 +69,7 @@ export class GraphWatch implements Standing {
 
   async #keepLooking(): Promise<void> {
     for (let look = 1; !this.#ending.signal.aborted; look += 1) {
-      await sleep(lookEveryMs, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
+      await sleep(this.#lookEveryMs, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
       if (this.#ending.signal.aborted) return;
       try {
         await this.#lookAtGraph();
