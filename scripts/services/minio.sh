@@ -19,15 +19,13 @@ start() {
   write_env "$dir" VARVE_TEST_S3 "$port"
 }
 
-# It listens before it answers requests.
-is_ready() {
-  local answer
-  exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
-  printf 'GET /minio/health/ready HTTP/1.0\r\n\r\n' >&3
+# It listens before it answers requests. In a shell of its own: a refused connection ends the shell.
+is_ready() (
+  exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+  printf 'GET /minio/health/ready HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nConnection: close\r\n\r\n' "$1" >&3
   read -r -t 5 answer <&3
-  exec 3>&-
   [[ $answer == *' 200 '* ]]
-}
+)
 
 case ${1:-} in
   install) go_install github.com/minio/minio "$version" minio "$home" ;;
