@@ -203,6 +203,8 @@ export const jobQueueContract: readonly Case<JobQueue>[] = [
       world.ms += minute;
       expect(await queue.due(10)).toEqual([]);
       expect(await queue.complete(held, tarball('a', { attempt: 2 }))).toEqual({ isPublished: false, other: made });
+      await queue.discard(made, world.ms);
+      expect(await queue.due(10)).toEqual([]);
     },
   },
   {
@@ -237,6 +239,35 @@ export const jobQueueContract: readonly Case<JobQueue>[] = [
       expect(await queue.tarball('a')).toEqual(winner);
       const discarded = await Promise.all(made.map((each) => queue.isDiscarded(each)));
       expect(discarded).toEqual(made.map((each) => each !== winner));
+    },
+  },
+  {
+    title:
+      'lets what its maker still works on be due later, never sooner, and takes back nothing that is being deleted',
+    async run(queue) {
+      const made = tarball('a');
+      await queue.discard(made, world.ms + minute);
+      await queue.discard(made, world.ms + 2 * minute);
+      await queue.discard(made, world.ms + 1);
+      world.ms += 2 * minute - 1;
+      expect(await queue.due(10)).toEqual([]);
+      world.ms += 1;
+      expect(await queue.due(10)).toHaveLength(1);
+      await queue.discard(made, world.ms + minute);
+      expect(await queue.due(10)).toHaveLength(1);
+    },
+  },
+  {
+    title: 'withdraws a tarball whose bytes are missing, though it is pinned, and no other one of its name',
+    async run(queue) {
+      const lost = await publish(queue, 'a', 10);
+      await queue.pin('a', world.ms + minute);
+      await queue.withdraw({ ...lost, key: digestOf('another try') });
+      expect(await queue.tarball('a')).toEqual(lost);
+      await queue.withdraw(lost);
+      expect(await queue.tarball('a')).toBeUndefined();
+      expect(await queue.due(10)).toHaveLength(1);
+      expect(await queue.ensure(wish('a'))).toMatchObject({ type: 'job', job: { state: 'waiting' } });
     },
   },
   {

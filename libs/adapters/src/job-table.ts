@@ -27,7 +27,7 @@ export interface JobTable {
   /** Removes the pointer and makes its bytes due, unless it is pinned or another one by now. False: nothing was done. */
   unpublish(tarball: Tarball, now: number, dueAt: number): Promise<boolean>;
 
-  /** No effect on one that is there. */
+  /** One that is there becomes due later, never sooner; one that is taken, or named by a pointer, stays as it is. */
   discard(key: TarballKey, dueAt: number): Promise<void>;
   isDiscarded(key: TarballKey): Promise<boolean>;
   /** Discards that are due. From now on none of them can be published. */

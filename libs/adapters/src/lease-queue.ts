@@ -141,6 +141,10 @@ export class LeaseQueue implements JobQueue {
     return evicted;
   }
 
+  async withdraw(tarball: Tarball): Promise<void> {
+    await this.#table.unpublish(tarball, Number.MAX_SAFE_INTEGER, this.#clock.now());
+  }
+
   async discard(key: TarballKey, dueAt: number): Promise<void> {
     await this.#table.discard(key, dueAt);
   }

@@ -9,6 +9,12 @@ const zstdLevel = 3;
 /** Of gzip's levels the last before time grows faster than what it saves. */
 const gzipLevel = 4;
 
+/** What says, behind the name of the plain tar, which bytes it became: those of this library. Other levels need other names. */
+export const codingSuffix: Readonly<Record<TarCompression, string>> = {
+  gzip: `.gz-${process.versions.zlib}`,
+  zstd: `.zst-${process.versions['zstd']}`,
+};
+
 /**
  * A tar, compressed while it passes; nothing is kept. An error of the source is thrown before the last bytes, so what came
  * until then does not end as a whole stream does. The bytes may change with the library that makes them.

@@ -9,9 +9,12 @@ export interface BlobAddress {
   readonly incarnation: string;
 }
 
-/** Something that can be made again from blobs. `index`: a layer's index; `seekable`: a compressed layer's plain tar; `tree`: a merged index. */
+/**
+ * Something that can be made again from blobs. `index`: a layer's index; `seekable`: a compressed layer's plain tar; `tree`: a
+ * merged index; `tarball`: a root filesystem as a file, under a key of the try that made it.
+ */
 export interface DerivedAddress {
-  readonly kind: 'index' | 'seekable' | 'tree';
+  readonly kind: 'index' | 'seekable' | 'tree' | 'tarball';
   /** The version of the code's format; another version is another address. */
   readonly version: number;
   readonly key: Digest;

@@ -69,7 +69,13 @@ export interface JobQueue {
   /** Removes pointers, longest unused first, until the rest has at most so many bytes; the bytes are due 15 min later. */
   evict(budgetBytes: number): Promise<readonly Tarball[]>;
 
-  /** Lets the bytes of a try be due for deletion then, unless they are already. Tell it before they are visible. */
+  /** Withdraws a pointer whose bytes turned out to be missing, also a pinned one. Another one under the name stays. */
+  withdraw(tarball: Tarball): Promise<void>;
+
+  /**
+   * Lets the bytes of a try be due for deletion then, or later if they were due later. Tell it before they are visible.
+   * No effect on what a pointer names.
+   */
   discard(key: TarballKey, dueAt: number): Promise<void>;
   isDiscarded(key: TarballKey): Promise<boolean>;
   /** What is to be deleted now, at most `limit`. It stays due until it is forgotten, and can be published no more. */

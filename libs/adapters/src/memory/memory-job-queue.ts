@@ -100,7 +100,9 @@ class MemoryJobTable implements JobTable {
 
   async discard({ key, version }: TarballKey, dueAt: number): Promise<void> {
     const name = keyText({ key, version });
-    if (!this.#discards.has(name)) this.#discards.set(name, { key: { key, version }, dueAt, isTaken: false });
+    const there = this.#discards.get(name);
+    if (there?.isTaken || [...this.#tarballs.values()].some(({ tarball }) => tarball.key === key)) return;
+    this.#discards.set(name, { key: { key, version }, dueAt: Math.max(dueAt, there?.dueAt ?? 0), isTaken: false });
   }
 
   async isDiscarded(key: TarballKey): Promise<boolean> {

@@ -16,6 +16,7 @@ const schema = `
     name TEXT PRIMARY KEY, text TEXT NOT NULL, key TEXT NOT NULL, size_bytes INTEGER NOT NULL,
     used_at INTEGER NOT NULL, pinned_until INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS tarball_key ON tarball (key);
   CREATE INDEX IF NOT EXISTS tarball_used ON tarball (used_at, name);
   CREATE TABLE IF NOT EXISTS discard (
     version INTEGER NOT NULL, key TEXT NOT NULL, due_at INTEGER NOT NULL, is_taken INTEGER NOT NULL,
@@ -174,7 +175,11 @@ function prepareAll(db: Database) {
       'INSERT INTO tarball (name, text, key, size_bytes, used_at, pinned_until) VALUES (?, ?, ?, ?, ?, 0)',
     ),
     removeTarball: db.prepare('DELETE FROM tarball WHERE name = ? AND key = ? AND pinned_until <= ? RETURNING name'),
-    discard: db.prepare('INSERT OR IGNORE INTO discard (version, key, due_at, is_taken) VALUES (?, ?, ?, 0)'),
+    discard: db.prepare(
+      `INSERT INTO discard (version, key, due_at, is_taken) SELECT ?1, ?2, ?3, 0
+         WHERE NOT EXISTS (SELECT 1 FROM tarball WHERE key = ?2)
+         ON CONFLICT DO UPDATE SET due_at = max(due_at, excluded.due_at) WHERE is_taken = 0`,
+    ),
     isDiscarded: db.prepare('SELECT 1 FROM discard WHERE version = ? AND key = ?'),
     takeBack: db.prepare('DELETE FROM discard WHERE version = ? AND key = ? AND is_taken = 0 RETURNING key'),
     takeDue: db.prepare(

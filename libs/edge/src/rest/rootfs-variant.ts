@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
-import type { TarCompression } from '#materialize/compress-tar';
+import type { RootfsFormat } from '#core/job';
+import { codingSuffix, type TarCompression } from '#materialize/compress-tar';
 
 /** In which form a tar is sent. `tagSuffix`: other forms are other bytes, and so are those of another library. */
 export interface RootfsVariant {
@@ -7,11 +8,6 @@ export interface RootfsVariant {
   readonly headers: OutgoingHttpHeaders;
   readonly tagSuffix: string;
 }
-
-export type RootfsFormat = 'tar' | 'tar.gz' | 'tar.zst';
-
-const gzipSuffix = `.gz-${process.versions.zlib}`;
-const zstdSuffix = `.zst-${process.versions['zstd']}`;
 
 /**
  * A format is compressed because the client wants such a file. A tar is encoded with zstd on the way when the client says
@@ -21,14 +17,14 @@ const zstdSuffix = `.zst-${process.versions['zstd']}`;
  */
 export function rootfsVariant(format: RootfsFormat, headers: IncomingHttpHeaders): RootfsVariant {
   if (format === 'tar.gz')
-    return { compression: 'gzip', headers: { 'content-type': 'application/gzip' }, tagSuffix: gzipSuffix };
+    return { compression: 'gzip', headers: { 'content-type': 'application/gzip' }, tagSuffix: codingSuffix.gzip };
   if (format === 'tar.zst')
-    return { compression: 'zstd', headers: { 'content-type': 'application/zstd' }, tagSuffix: zstdSuffix };
+    return { compression: 'zstd', headers: { 'content-type': 'application/zstd' }, tagSuffix: codingSuffix.zstd };
   const plain = { 'content-type': 'application/x-tar', vary: 'accept-encoding' };
   if (!acceptsZstd(headers['accept-encoding']) || headers.range !== undefined || headers['if-match'] !== undefined) {
     return { compression: null, headers: plain, tagSuffix: '' };
   }
-  return { compression: 'zstd', headers: { ...plain, 'content-encoding': 'zstd' }, tagSuffix: zstdSuffix };
+  return { compression: 'zstd', headers: { ...plain, 'content-encoding': 'zstd' }, tagSuffix: codingSuffix.zstd };
 }
 
 /** Only when it is named: `*` is what clients send that have not thought about it. */

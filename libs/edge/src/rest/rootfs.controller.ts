@@ -2,16 +2,16 @@ import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common'
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { hexOf } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
 import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
 import { compressTar, type TarCompression } from '#materialize/compress-tar';
+import { tarName } from '#materialize/tarball-name';
 import { writeRootfs } from '#materialize/write-rootfs';
 import { layerStackOf } from '#ports/read-stack';
 import { commitForTree } from '#query/platform-commit';
 import { resolve } from '#query/resolve';
-import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
+import { planRootfs } from '#union/rootfs-plan';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
@@ -68,17 +68,12 @@ export class RootfsController {
       'content-disposition': `attachment; filename="${file}"`,
       'varve-commit': commit.id,
     };
-    const etag = rootfsTag(commit, variant.tagSuffix);
+    const etag = `"${tarName(commit.chainId)}${variant.tagSuffix}"`;
     const open = () => openRootfs(this.engine, commit);
     const { compression } = variant;
     if (compression === null) await sendRange(reply, conditionsOf(request), { etag, headers, open });
     else await sendStream(reply, conditionsOf(request), { etag, headers, open: () => compressed(open, compression) });
   }
-}
-
-/** Known without reading anything: equal stacks written by equal code are equal bytes. */
-function rootfsTag({ chainId }: CommitRow, suffix: string): string {
-  return `"u${unionVersion}w${writerVersion}-${hexOf(chainId)}${suffix}"`;
 }
 
 async function compressed(open: () => ReturnType<typeof openRootfs>, compression: TarCompression) {
