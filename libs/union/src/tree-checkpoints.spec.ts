@@ -72,11 +72,11 @@ async function replace(blobs: BlobStore, address: DerivedAddress, change: (bytes
 describe('the tree codec', () => {
   it('reads back the tree it wrote', async () => {
     const { tree, stack } = processOn(openMemoryBlobStore(), [base, ...grown]);
-    const written = { stack: stack(20), tree: await tree(20) };
-    const read = await decodeTree(Buffer.concat([...encodeTree(written)]), written.stack.chainId);
-    expect(read.tree).toEqual(written.tree);
-    expect(read.stack).toMatchObject({ chainId: written.stack.chainId, depth: 20 });
-    expect(layersOfStack(read.stack)).toEqual(layersOfStack(written.stack));
+    const wanted = { stack: stack(20), tree: await tree(20) };
+    const read = await decodeTree(Buffer.concat([...encodeTree(wanted)]), wanted.stack.chainId);
+    expect(read.tree).toEqual(wanted.tree);
+    expect(read.stack).toMatchObject({ chainId: wanted.stack.chainId, depth: 20 });
+    expect(layersOfStack(read.stack)).toEqual(layersOfStack(wanted.stack));
   });
 });
 
