@@ -46,7 +46,7 @@ export const settings = {
   VARVE_DATA: { standard: './data', meaning: 'Folder that the three addresses below are in unless they are given' },
   VARVE_EVENT_LOG: {
     standard: 'sqlite:$VARVE_DATA/log.db',
-    meaning: 'The event log: sqlite:FILE, kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N] or memory:',
+    meaning: 'The event log: sqlite:FILE, kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N&replication=N] or memory:',
   },
   VARVE_GRAPH: {
     standard: 'sqlite:$VARVE_DATA/graph.db',
@@ -54,7 +54,7 @@ export const settings = {
   },
   VARVE_BLOB_STORE: {
     standard: 'file:$VARVE_DATA',
-    meaning: 'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME] or memory:',
+    meaning: 'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL] or memory:',
   },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
   VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },

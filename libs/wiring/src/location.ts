@@ -31,6 +31,8 @@ export interface KafkaLocation {
   readonly topic: string;
   /** What the topic must have, and is made with. */
   readonly partitionCount: number;
+  /** Copies of each record in a topic that is made; null: three, or as many as there are brokers. */
+  readonly replication: number | null;
 }
 
 export interface RedisLocation {
@@ -49,7 +51,10 @@ export interface S3Location {
   readonly bucket: string;
   /** Before every key: `a/b`, without a slash at either end; '' for none. */
   readonly prefix: string;
-  readonly endpoint: { readonly host: string; readonly port: number; readonly isTls: boolean };
+  /** `http://host:port`, without a path. */
+  readonly endpoint: string;
+  /** The endpoint as those reach it who get a presigned URL; null for the same. */
+  readonly publicEndpoint: string | null;
   readonly region: string;
   readonly credentials: S3Credentials;
 }
@@ -99,7 +104,7 @@ export function shownLocation(location: Location): string {
     case 'redis':
       return `redis://${location.host}:${location.port}/${location.database}?prefix=${location.prefix}`;
     case 's3':
-      return `s3://${[location.bucket, location.prefix].filter(Boolean).join('/')} at ${location.endpoint.host}:${location.endpoint.port}`;
+      return `s3://${[location.bucket, location.prefix].filter(Boolean).join('/')} at ${new URL(location.endpoint).host}`;
     default:
       return unreachable(location);
   }

@@ -10,7 +10,9 @@ describe('an event log on Kafka', () => {
       brokers: ['a:9092', '[::1]:9093'],
       topic: 'varve.history',
       partitionCount: 4,
+      replication: null,
     });
+    expect(parseKafka('kafka://a:9092/varve?replication=3').replication).toBe(3);
     expect(parseKafka('kafka://a:9092/varve').partitionCount).toBe(16);
   });
 
@@ -21,7 +23,7 @@ describe('an event log on Kafka', () => {
     ['kafka://a:9092', '"" is not a topic'],
     ['kafka://a:9092/a/b', '"a/b" is not a topic'],
     ['kafka://a:9092/t?partitions=0', 'partitions is "0"; expected a whole number from 1 to 1000'],
-    ['kafka://a:9092/t?acks=1', 'kafka: has no parameter "acks", only partitions'],
+    ['kafka://a:9092/t?acks=1', 'kafka: has no parameter "acks", only partitions and replication'],
   ])('is not %s', (text, message) => {
     expect(() => parseKafka(text)).toThrow(message);
   });
@@ -67,7 +69,8 @@ describe('a blob store on S3', () => {
     expect(location).toMatchObject({
       bucket: 'blobs',
       prefix: 'a/b',
-      endpoint: { host: '127.0.0.1', port: 9000, isTls: false },
+      endpoint: 'http://127.0.0.1:9000',
+      publicEndpoint: null,
       region: 'eu-1',
     });
     expect(location.credentials.accessKey).toBe('AKIA');
@@ -76,8 +79,11 @@ describe('a blob store on S3', () => {
   });
 
   it('is at AWS unless another endpoint is given', () => {
-    const { endpoint } = parseS3('s3://blobs?region=eu-west-1', credentials);
-    expect(endpoint).toEqual({ host: 's3.eu-west-1.amazonaws.com', port: 443, isTls: true });
+    const location = parseS3('s3://blobs?region=eu-west-1&public=https://blobs.example:8443', credentials);
+    expect(location).toMatchObject({
+      endpoint: 'https://s3.eu-west-1.amazonaws.com',
+      publicEndpoint: 'https://blobs.example:8443',
+    });
   });
 
   it.each([
@@ -88,6 +94,7 @@ describe('a blob store on S3', () => {
     ['s3://blobs?endpoint=127.0.0.1:9000', 'endpoint is not http://HOST:PORT'],
     ['s3://blobs?endpoint=http://me:secret@host', 'endpoint is not http://HOST:PORT'],
     ['s3://blobs?endpoint=http://host/path', 'endpoint is not http://HOST:PORT'],
+    ['s3://blobs?public=blobs.example', 'public is not http://HOST:PORT'],
     ['s3://blobs?region=a/b', 'region="a/b" is not'],
   ])('is not %s', (text, message) => {
     expect(() => parseS3(text, credentials)).toThrow(message);

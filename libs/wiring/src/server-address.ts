@@ -2,20 +2,21 @@ import { type KafkaLocation, type RedisLocation, type S3Credentials, type S3Loca
 
 /** How the addresses of servers are written, for the messages of those who wrote them otherwise. */
 export const serverAddress = {
-  kafka: 'kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N]',
+  kafka: 'kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N&replication=N]',
   redis: 'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT]',
-  s3: 's3://BUCKET[/PREFIX][?endpoint=URL&region=NAME]',
+  s3: 's3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL]',
 } as const;
 
 const partitionsDefault = 16;
 const partitionsMax = 1_000;
+const replicationMax = 100;
 const redisPort = 6_379;
 const redisDatabasesMax = 1_000_000;
 const regionDefault = 'us-east-1';
 
 /** The event log on Kafka. Throws a plain error that says what is wrong; `loadConfig` gathers them. */
 export function parseKafka(text: string): KafkaLocation {
-  const { authority, path, query } = split('kafka', text, ['partitions']);
+  const { authority, path, query } = split('kafka', text, ['partitions', 'replication']);
   const brokers = authority.split(',');
   const wrong = brokers.find((broker) => !hostAndPort(broker));
   if (wrong !== undefined) throw new Error(`"${wrong}" is not HOST:PORT; expected ${serverAddress.kafka}`);
@@ -23,7 +24,9 @@ export function parseKafka(text: string): KafkaLocation {
     throw new Error(`"${path}" is not a topic: 1 to 249 letters, digits, ".", "_" and "-"`);
   }
   const partitionCount = whole('partitions', query.get('partitions') ?? String(partitionsDefault), 1, partitionsMax);
-  return Object.freeze({ scheme: 'kafka', brokers: Object.freeze(brokers), topic: path, partitionCount });
+  const copies = query.get('replication');
+  const replication = copies === undefined ? null : whole('replication', copies, 1, replicationMax);
+  return Object.freeze({ scheme: 'kafka', brokers: Object.freeze(brokers), topic: path, partitionCount, replication });
 }
 
 /** The graph on Redis. User and password are percent-decoded. Throws as `parseKafka` does. */
@@ -47,30 +50,27 @@ export function parseRedis(text: string): RedisLocation {
  * Throws as `parseKafka` does.
  */
 export function parseS3(text: string, environment: Readonly<Record<string, string | undefined>>): S3Location {
-  const { authority: bucket, path: prefix, query } = split('s3', text, ['endpoint', 'region']);
+  const { authority: bucket, path: prefix, query } = split('s3', text, ['endpoint', 'region', 'public']);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new Error(`"${bucket}" is not a bucket: 3 to 63 small letters, digits, "." and "-"`);
   }
-  if (prefix !== '' && !/^(?!\.)[\w.=-]+(?:\/(?!\.)[\w.=-]+)*$/.test(prefix)) {
-    throw new Error(
-      `"${prefix}" is not a prefix: names of letters, digits, "_", "-", "=" and ".", with "/" between them`,
-    );
+  if (prefix !== '' && !/^(?!\.)[\w.-]+(?:\/(?!\.)[\w.-]+)*$/.test(prefix)) {
+    throw new Error(`"${prefix}" is not a prefix: names of letters, digits, "_", "-" and ".", with "/" between them`);
   }
   const region = query.get('region') ?? regionDefault;
   if (!/^[\w-]{1,64}$/.test(region)) throw new Error(`region="${region}" is not the name of a region`);
-  const endpoint = parseEndpoint(query.get('endpoint') ?? `https://s3.${region}.amazonaws.com`);
-  return Object.freeze({ scheme: 's3', bucket, prefix, endpoint, region, credentials: credentialsIn(environment) });
+  const endpoint = endpointIn('endpoint', query.get('endpoint') ?? `https://s3.${region}.amazonaws.com`);
+  const outside = query.get('public');
+  const publicEndpoint = outside === undefined ? null : endpointIn('public', outside);
+  const credentials = credentialsIn(environment);
+  return Object.freeze({ scheme: 's3', bucket, prefix, endpoint, publicEndpoint, region, credentials });
 }
 
-function parseEndpoint(text: string): S3Location['endpoint'] {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
-  if (!url || !isPlain || !/^https?:$/.test(url.protocol) || url.password !== '') {
-    throw new Error('endpoint is not http://HOST:PORT or https://HOST[:PORT]');
-  }
-  const isTls = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  return Object.freeze({ host, port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port), isTls });
+function endpointIn(name: string, text: string): string {
+  const url = URL.parse(text);
+  const isPlain = url?.pathname === '/' && [url.search, url.hash, url.username, url.password].every((part) => !part);
+  if (url && isPlain && /^https?:$/.test(url.protocol)) return url.origin;
+  throw new Error(`${name} is not http://HOST:PORT or https://HOST[:PORT]`);
 }
 
 function credentialsIn(environment: Readonly<Record<string, string | undefined>>): S3Credentials {
