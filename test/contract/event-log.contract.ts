@@ -33,7 +33,7 @@ export const eventLogContract: readonly Case<EventLog>[] = [
   {
     title: 'gives back exactly the bytes, also empty ones and those of the largest record',
     async run(log) {
-      const all = [Buffer.alloc(0), Buffer.from([0, 255, 128, 10]), Buffer.alloc(limit.recordBytesMax, 7)];
+      const all = [Buffer.alloc(0), Buffer.from([0, 255, 128, 10]), Buffer.alloc(limit.importRecordBytesMax, 7)];
       await log.append(0, all);
       const records = (await readAll(log)).slice(1);
       expect(records.map(({ bytes }) => Buffer.from(bytes))).toEqual(all);
@@ -51,7 +51,7 @@ export const eventLogContract: readonly Case<EventLog>[] = [
   {
     title: 'refuses an oversized record with LIMIT_EXCEEDED and appends none of its batch',
     async run(log) {
-      const tooLarge = Buffer.alloc(limit.recordBytesMax + 1);
+      const tooLarge = Buffer.alloc(limit.importRecordBytesMax + 1);
       const refused = log.append(0, [Buffer.from('small'), tooLarge]);
       await expect(refused).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
       expect(await log.end(0)).toBe(1);

@@ -1,6 +1,6 @@
 import { isCommitId } from './commit.js';
 import { isDigest, type DiffId } from './digest.js';
-import type { Actor, Event, NamedBlob, RefOperation } from './event.js';
+import type { Actor, Event, ImportedFrom, NamedBlob, RefOperation } from './event.js';
 import { limit } from './limit.js';
 import { parseRefName, parseRepositoryName, type RefName, type RepositoryName } from './name.js';
 import type { RefUpdate, RefValue } from './ref.js';
@@ -19,16 +19,18 @@ export interface Envelope {
 
 /** A record as the fold sees it. What cannot be read is a value too: the fold answers every record ever appended. */
 export type DecodedRecord =
-  | { readonly type: 'event'; readonly event: Event }
+  | { readonly type: 'event'; readonly event: Event; readonly imported?: ImportedFrom }
   | {
       readonly type: 'malformed';
       readonly reason: string;
       /** Null when not even the transaction can be read; nobody waits for such a record. */
       readonly txid: string | null;
       readonly repo: RepositoryName | null;
+      readonly imported?: ImportedFrom;
     };
 
 const typePrefix = 'dev.varve.';
+const importType = 'dev.varve.import.v1';
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -56,6 +58,35 @@ export function encodeEvent(event: Event, envelope: Envelope): Uint8Array {
   );
 }
 
+/**
+ * A record of another log, wrapped to stand in this one: its bytes, and where they stood. It is read as the record in
+ * it, so every decision and every version comes out as it was. @see event-log 1.5
+ */
+export function encodeImport(
+  bytes: Uint8Array,
+  from: ImportedFrom,
+  envelope: Pick<Envelope, 'source' | 'time'>,
+): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({
+      specversion: '1.0',
+      id: `${from.log}.${from.partition}.${from.offset}`,
+      source: envelope.source,
+      type: importType,
+      time: new Date(envelope.time).toISOString(),
+      datacontenttype: 'application/json',
+      dataschema: 'varve:import/1',
+      data: {
+        originalLog: from.log,
+        originalPartition: from.partition,
+        originalOffset: from.offset,
+        originalTime: from.time,
+        bytes: Buffer.from(bytes).toString('base64'),
+      },
+    }),
+  );
+}
+
 function payloadOf(event: Event): Record<string, unknown> {
   const { type: _type, txid: _txid, ...rest } = event;
   if ('repo' in rest) {
@@ -73,9 +104,12 @@ function payloadOf(event: Event): Record<string, unknown> {
 export function decodeEvent(bytes: Uint8Array): DecodedRecord {
   let document: unknown;
   try {
-    if (bytes.length > limit.recordBytesMax) throw new Malformed(`it has ${bytes.length} bytes`);
+    checkSize(bytes);
     document = parseJson(bytes);
-    return { type: 'event', event: readEvent(document) };
+    if ((document as Members | null)?.['type'] !== importType) return { type: 'event', event: readEvent(document) };
+    const { from, bytes: original } = readImport(document);
+    // Of a record that was copied twice, the first place counts.
+    return { imported: from, ...decodeEvent(original) };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     return {
@@ -90,6 +124,13 @@ export function decodeEvent(bytes: Uint8Array): DecodedRecord {
 /** Carries the reason out of the nested readers below; never leaves this file. */
 class Malformed extends Error {}
 
+/** Only the wrapping of a record may be longer than a record. */
+function checkSize(bytes: Uint8Array): void {
+  if (bytes.length <= limit.recordBytesMax) return;
+  if (bytes.length <= limit.importRecordBytesMax && unwrapImport(bytes)) return;
+  throw new Malformed(`it has ${bytes.length} bytes`);
+}
+
 function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
@@ -97,6 +138,30 @@ function parseJson(bytes: Uint8Array): unknown {
     // The engine's own words differ between versions, and the reason becomes part of the state.
     throw new Malformed('it is not JSON in UTF-8');
   }
+}
+
+/** The record that an import wraps, and where it stood; undefined for any other record. */
+export function unwrapImport(
+  bytes: Uint8Array,
+): { readonly from: ImportedFrom; readonly bytes: Uint8Array } | undefined {
+  try {
+    const document = parseJson(bytes) as Members | null;
+    return document?.['type'] === importType ? readImport(document) : undefined;
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+function readImport(value: unknown): { readonly from: ImportedFrom; readonly bytes: Uint8Array } {
+  const data = record(record(value, 'the record')['data'], 'data');
+  const from = {
+    log: matching(data, 'originalLog', (log) => /^[a-z0-9]{1,64}$/.test(log), 'the id of a log'),
+    partition: count(data, 'originalPartition'),
+    offset: count(data, 'originalOffset'),
+    time: count(data, 'originalTime'),
+  };
+  return { from, bytes: readBase64(data['bytes'], 'bytes') };
 }
 
 function readEvent(value: unknown): Event {
@@ -126,15 +191,35 @@ function readEvent(value: unknown): Event {
       return { type: 'gc.fence.v1', txid, gcId: text(data, 'gcId'), blobs: list(data, 'blobs').map(readCopy) };
     case 'dev.varve.blob.swept.v1':
       return { type: 'blob.swept.v1', txid, gcId: text(data, 'gcId'), blobs: list(data, 'blobs').map(readCopy) };
+    case 'dev.varve.checkpoint.v1':
+      return { type: 'checkpoint.v1', txid, ...readCheckpoint(data) };
     default:
       throw new Malformed(`its type is ${JSON.stringify(type.slice(0, 64))}`);
   }
 }
 
+function readCheckpoint(data: Members) {
+  return {
+    origin: text(data, 'origin'),
+    size: count(data, 'size'),
+    root: text(data, 'root'),
+    note: text(data, 'note'),
+  };
+}
+
 function readProposed(document: Members, data: Members, txid: string) {
   const request = data['request'];
   if (request !== null && !isHex64(request)) throw new Malformed('request is not a digest in hex');
-  return { txid, repo: readRepo(document), actor: readActor(data['actor']), request, gcEpoch: count(data, 'gcEpoch') };
+  const { requestId } = data;
+  return {
+    txid,
+    repo: readRepo(document),
+    actor: readActor(data['actor']),
+    request,
+    gcEpoch: count(data, 'gcEpoch'),
+    // Told and never decided by: what is no text counts as absent, as in records that have none.
+    ...(typeof requestId === 'string' && requestId.isWellFormed() ? { requestId } : {}),
+  };
 }
 
 function readProposal(document: Members, data: Members, txid: string) {
@@ -145,7 +230,7 @@ function readProposal(document: Members, data: Members, txid: string) {
     ...readProposed(document, data, txid),
     operation: matching(data, 'operation', isOperation, 'an operation'),
     reason: text(data, 'reason'),
-    commits: list(data, 'commits').map(readBase64),
+    commits: list(data, 'commits').map((commit) => readBase64(commit, 'a commit')),
     blobs: list(data, 'blobs').map(readBlob),
     updates,
   };
@@ -216,9 +301,9 @@ function readCopy(value: unknown): Pick<NamedBlob, 'digest' | 'incarnation'> {
 }
 
 /** Exactly the one base64 text of the bytes: Buffer alone would pass over what it does not know. */
-function readBase64(value: unknown): Uint8Array {
+function readBase64(value: unknown, name: string): Uint8Array {
   const bytes = typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
-  if (bytes === undefined || bytes.toString('base64') !== value) throw new Malformed('a commit is not base64');
+  if (bytes === undefined || bytes.toString('base64') !== value) throw new Malformed(`${name} is not base64`);
   return bytes;
 }
 

@@ -28,6 +28,8 @@ interface Proposed {
   readonly actor: Actor;
   /** Digest (hex) of the request that made this, to tell a retry from another request under the same key. */
   readonly request: string | null;
+  /** The id of the request, as its answer and the server's log name it; absent in records of writers that had none. */
+  readonly requestId?: string | undefined;
   /** The last GC fence the proposer had seen. */
   readonly gcEpoch: number;
 }
@@ -66,6 +68,17 @@ export interface GcFence {
   readonly gcId: string;
   readonly blobs: readonly { readonly digest: Digest; readonly incarnation: string }[];
 }
+/** What a notary has signed, told to the log itself: a log that was changed below it no longer has this root. @see event-log 5.3 */
+export interface CheckpointRecord {
+  readonly type: 'checkpoint.v1';
+  readonly txid: string;
+  readonly origin: string;
+  readonly size: number;
+  /** base64 */
+  readonly root: string;
+  /** The signed note. */
+  readonly note: string;
+}
 export interface BlobSwept {
   readonly type: 'blob.swept.v1';
   readonly txid: string;
@@ -77,13 +90,22 @@ export interface BlobSwept {
 export type Proposal = RepositoryCreate | CommitBatch | RefUpdateProposal;
 
 /** The closed union of what may stand in the log under rule set 1. @see event-log.md 1.4, 1.6, 5.1 */
-export type Event = Proposal | TransactionCancel | RulesActivate | GcFence | BlobSwept;
+export type Event = Proposal | TransactionCancel | RulesActivate | GcFence | BlobSwept | CheckpointRecord;
 
 /** One record as the log gave it. `time` is the log's own, milliseconds since 1970. */
 export interface LogRecord {
   readonly offset: number;
   readonly time: number;
   readonly bytes: Uint8Array;
+}
+
+/** Where a record stood before its log was copied into this one. @see event-log 1.5 */
+export interface ImportedFrom {
+  readonly log: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** That log's own, milliseconds since 1970. */
+  readonly time: number;
 }
 
 /** The parts of a commit's id and of a ref that an accepted transaction made. */

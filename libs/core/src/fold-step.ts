@@ -13,11 +13,10 @@ export class Step {
   readonly offset: number;
   readonly time: number;
 
-  constructor(facts: Facts, record: Pick<LogRecord, 'offset' | 'time'>) {
+  constructor(facts: Facts, { offset, time }: Pick<LogRecord, 'offset' | 'time'>) {
     this.facts = new OverlayFacts(facts);
-    const before = facts.partition();
-    this.offset = record.offset;
-    this.time = Math.max(before.time, record.time);
+    this.offset = offset;
+    this.time = time;
     this.setPartition({ time: this.time });
   }
 

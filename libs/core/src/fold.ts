@@ -6,6 +6,7 @@ import { type Accepted, rejected, type Rejected, Step } from './fold-step.js';
 import type { BlobRow, Change, Facts, Outcome, OutcomeRow } from './graph-row.js';
 import type { RepositoryName } from './name.js';
 import { partitionOf } from './partition.js';
+import { recordTime } from './record-time.js';
 
 /** Which part of the log the record stands in. */
 export interface Place {
@@ -41,13 +42,14 @@ export function decide(
   if (decoded.type === 'event' && decoded.event.type === 'rules.activate.v1' && decoded.event.rules !== rulesKnown) {
     return { type: 'halted', rules: decoded.event.rules };
   }
-  const step = new Step(facts, record);
+  const placed = { offset: record.offset, time: recordTime(facts.partition().time, record, decoded) };
+  const step = new Step(facts, placed);
   const { txid, repo, request } = identityOf(decoded);
   if (txid === null || step.facts.outcome(txid) || isStale(step, decoded)) return decided(step, null);
 
   const outcome = judge(step, decoded, place);
   // A rejection drops what the record had made so far.
-  const last = outcome.type === 'accepted' ? step : new Step(facts, record);
+  const last = outcome.type === 'accepted' ? step : new Step(facts, placed);
   return decided(last, last.record({ txid, repo, request, outcome }));
 }
 
@@ -96,6 +98,9 @@ function judgeEvent(step: Step, event: Exclude<Event, { type: 'rules.activate.v1
       return raiseFence(step, event);
     case 'blob.swept.v1':
       return forgetSwept(step, event);
+    case 'checkpoint.v1':
+      // It tells readers of the log something, and the graph nothing.
+      return nothing;
     default:
       return unreachable(event);
   }

@@ -31,6 +31,8 @@ export const limit = {
   commitBytesMax: 64 << 10,
   commitTextBytesMax: 16 << 10,
   recordBytesMax: 512 << 10,
+  /** A record of another log in its wrapping: base64 and where it stood. */
+  importRecordBytesMax: 700 << 10,
   appendBatchBytesMax: 900_000,
   appendBatchRecordsMax: 500,
   refUpdatesPerRecordMax: 1_000,
@@ -51,6 +53,11 @@ export const limit = {
   archiveImagesMax: 1_000,
   layersPerImageMax: 10_000,
   requestBodyBytesMax: 1 << 20,
+
+  // The audit.
+  proofBytesMax: 16 << 20,
+  proofAncestryMax: 4_096,
+  requestIdBytesMax: 128,
 
   // Waiting.
   outcomeWaitMs: 5_000,

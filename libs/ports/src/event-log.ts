@@ -14,7 +14,7 @@ export interface EventLog {
   /**
    * Appends whole records in this order. When it returns they are durable. When it throws, any number of them, from
    * the first on, may stand in the log all the same.
-   * @throws STORAGE_FULL (nothing was appended), UNAVAILABLE, LIMIT_EXCEEDED (a record over `limit.recordBytesMax`)
+   * @throws STORAGE_FULL (nothing was appended), UNAVAILABLE, LIMIT_EXCEEDED (a record over `limit.importRecordBytesMax`)
    */
   append(partition: number, records: readonly Uint8Array[]): Promise<void>;
 
