@@ -9,15 +9,22 @@ const writeBytes = 1 << 20;
 /** The disk starts to take what is written when this much waits for it, so that little is left for the flush at the end. */
 const flushBytes = 32 << 20;
 
+/** Bytes of a file from `from` on. */
+export interface FilePiece {
+  readonly from: number;
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
 /**
- * Writes a stream to `path`, whole or not at all: to a new file beside it, flushed to the disk, then put in its place
- * (also in place of an older one). A path that is no regular file (`/dev/null`, a pipe) is written straight. Takes the
- * chunks for itself: their memory is given back as they are written.
- * @throws REQUEST_INVALID, STORAGE_FULL, and whatever `chunks` throws; nothing is left then
+ * Writes pieces side by side to `path`, whole or not at all: to a new file beside it, flushed to the disk, then put in
+ * its place (also in place of an older one). A path that is no regular file (`/dev/null`, a pipe) is written straight,
+ * which takes a single piece. Takes the chunks for itself: their memory is given back as they are written.
+ * `stop` is called when a piece fails, so that the others end. Returns the bytes written.
+ * @throws REQUEST_INVALID, STORAGE_FULL, and whatever a piece throws; nothing is left then
  */
-export async function writeWholeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeWholeFile(path: string, pieces: readonly FilePiece[], stop: () => void): Promise<number> {
   const target = await placeOf(path);
-  if (target.isSpecial) return writeStraight(target.path, chunks);
+  if (target.isSpecial) return writeStraight(target.path, pieces);
   const part = join(
     dirname(target.path),
     `.${basename(target.path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`,
@@ -27,10 +34,15 @@ export async function writeWholeFile(path: string, chunks: AsyncIterable<Uint8Ar
   });
   const flushing = new Flushing(file);
   try {
-    await writeAll(file, path, chunks, (bytes) => flushing.add(bytes));
+    const bytes = await writeSideBySide(
+      pieces,
+      (piece) => writeAll(file, path, piece, (count) => flushing.add(count)),
+      stop,
+    );
     await flushing.end();
     await file.close();
     await rename(part, target.path);
+    return bytes;
   } catch (error) {
     await flushing.end().catch(() => undefined);
     await file.close().catch(() => undefined);
@@ -39,12 +51,33 @@ export async function writeWholeFile(path: string, chunks: AsyncIterable<Uint8Ar
   }
 }
 
-async function writeStraight(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+/** Ends when all have ended, with the first failure: no piece may write to a file that is closed. */
+async function writeSideBySide(
+  pieces: readonly FilePiece[],
+  writePiece: (piece: FilePiece) => Promise<number>,
+  stop: () => void,
+): Promise<number> {
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): number => {
+    failure ??= { error };
+    stop();
+    return 0;
+  };
+  const written = await Promise.all(pieces.map((piece) => writePiece(piece).catch(fail)));
+  if (failure) throw failure.error;
+  return written.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+async function writeStraight(path: string, pieces: readonly FilePiece[]): Promise<number> {
+  const [whole, second] = pieces;
+  if (!whole || second) {
+    throw new VarveError('REQUEST_INVALID', `${path} is no regular file: it cannot be written in pieces`, { path });
+  }
   const file = await open(path, 'w').catch((cause: unknown) => {
     throw fileError(path, 'write', cause);
   });
   try {
-    await writeAll(file, path, chunks, () => undefined);
+    return await writeAll(file, path, { from: null, chunks: () => whole.chunks() }, () => undefined);
   } finally {
     await file.close();
   }
@@ -83,35 +116,51 @@ class Flushing {
 async function writeAll(
   file: FileHandle,
   path: string,
-  chunks: AsyncIterable<Uint8Array>,
+  { from, chunks }: Omit<FilePiece, 'from'> & { readonly from: number | null },
   onWritten: (bytes: number) => void,
-): Promise<void> {
+): Promise<number> {
+  let at = from;
+  let sumBytes = 0;
   let gathered: Uint8Array[] = [];
   let gatheredBytes = 0;
   let writing: Promise<unknown> = Promise.resolve();
   const flush = async (): Promise<void> => {
     await writing;
     const bytes = gatheredBytes;
-    writing = write(file, gathered, bytes, path).then(() => onWritten(bytes));
+    writing = write(file, gathered, { path, bytes, at }).then(() => onWritten(bytes));
+    if (at !== null) at += bytes;
+    sumBytes += bytes;
     // Its failure is met by whoever waits for it next; until then it must not count as unhandled.
     writing.catch(() => undefined);
     gathered = [];
     gatheredBytes = 0;
   };
-  for await (const chunk of chunks) {
+  for await (const chunk of chunks()) {
     gathered.push(chunk);
     gatheredBytes += chunk.length;
     if (gatheredBytes >= writeBytes) await flush();
   }
   await flush();
   await writing;
+  return sumBytes;
 }
 
-async function write(file: FileHandle, pieces: Uint8Array[], sizeBytes: number, path: string): Promise<void> {
-  if (sizeBytes === 0) return;
+/** `at` null: where the last write ended, as a pipe has it. */
+async function write(
+  file: FileHandle,
+  pieces: Uint8Array[],
+  { path, bytes, at }: { readonly path: string; readonly bytes: number; readonly at: number | null },
+): Promise<void> {
+  if (bytes === 0) return;
   try {
-    const { bytesWritten } = await file.writev(pieces);
-    if (bytesWritten < sizeBytes) await file.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
+    let { bytesWritten } = await file.writev(pieces, at ?? undefined);
+    if (bytesWritten < bytes) {
+      const whole = Buffer.concat(pieces);
+      while (bytesWritten < bytes) {
+        const position = at === null ? null : at + bytesWritten;
+        bytesWritten += (await file.write(whole, bytesWritten, bytes - bytesWritten, position)).bytesWritten;
+      }
+    }
     pieces.forEach(free);
   } catch (cause) {
     throw fileError(path, 'write', cause);

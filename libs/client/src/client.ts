@@ -4,7 +4,7 @@ import { Conversation, repoPath, withQuery } from './conversation.js';
 import { FileQuestions } from './file-questions.js';
 import type { FsckLine } from './fsck-answer.js';
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
-import { openRootfs, type RootfsDownload } from './rootfs-download.js';
+import { openCompressedRootfs, openRootfs, type RootfsDownload } from './rootfs-download.js';
 import type { RequestBody } from './transport.js';
 
 export interface ClientOptions {
@@ -23,6 +23,12 @@ export interface WriteOptions {
 }
 export interface RefWriteOptions extends WriteOptions {
   readonly expect?: string | undefined;
+}
+
+/** `platform` (`linux/arm64`) chooses from an image for several; `format` is `tar` when it is not said. */
+export interface RootfsOptions {
+  readonly platform?: string | undefined;
+  readonly format?: 'tar' | 'tar.gz' | 'tar.zst' | undefined;
 }
 
 /** The tar of the commit that a revision means, on its way. */
@@ -270,16 +276,18 @@ export class VarveClient {
   }
 
   /**
-   * The root filesystem of a commit as the canonical tar. The revision is resolved first: a branch that moves while the
-   * connection is resumed must not mix two trees. `platform` (`linux/arm64`) chooses from an image for several.
+   * The root filesystem of a commit as the canonical tar, plain or compressed. The revision is resolved first: a branch
+   * that moves while the connection is resumed must not mix two trees.
    * @throws REVISION_AMBIGUOUS with detail.platforms when it is one for several and none is chosen
    */
-  async rootfs(repo: string, rev: string, platform?: string): Promise<Checkout> {
+  async rootfs(repo: string, rev: string, { platform, format = 'tar' }: RootfsOptions = {}): Promise<Checkout> {
     const { commit, warning } = await this.resolve(repo, rev);
     const { transport, signal } = this.#conversation;
-    const path = withQuery(repoPath(repo, 'commits', commit, 'rootfs.tar'), { platform });
+    const query = { platform, format: format === 'tar' ? undefined : format };
+    const path = withQuery(repoPath(repo, 'commits', commit, 'rootfs.tar'), query);
+    const request = { path, headers: this.#conversation.readHeaders(), signal };
     const open = (): Promise<RootfsDownload> =>
-      openRootfs(transport, { path, headers: this.#conversation.readHeaders(), signal });
+      format === 'tar' ? openRootfs(transport, request) : openCompressedRootfs(transport, request);
     return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
   }
 

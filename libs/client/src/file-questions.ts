@@ -3,7 +3,7 @@ import { VarveError } from '#core/error';
 import { type Conversation, type Query, repoPath, withQuery } from './conversation.js';
 import type * as answer from './file-answer.js';
 import { defaultRetryPolicy, withRetry } from './retry.js';
-import { openRootfs, type RootfsDownload } from './rootfs-download.js';
+import { openRootfs, type ResumableDownload } from './rootfs-download.js';
 
 /** A path as text, or as base64 when it is no UTF-8. */
 export type PathQuery = { readonly path?: string | undefined } | { readonly pathBase64: string };
@@ -86,7 +86,7 @@ export class FileQuestions {
 
   async #download(path: string): Promise<ContentDownload> {
     const { transport, signal } = this.#conversation;
-    const open = (): Promise<RootfsDownload> =>
+    const open = (): Promise<ResumableDownload> =>
       openRootfs(transport, { path, headers: this.#conversation.readHeaders(), signal });
     const download = await withRetry(open, { policy: defaultRetryPolicy, signal });
     const { lengthBytes, etag } = download;
@@ -95,7 +95,7 @@ export class FileQuestions {
 }
 
 /** Ends with CORRUPT when the bytes are not those of the digest that the ETag names: ranges came unchecked. */
-async function* held(download: RootfsDownload): AsyncGenerator<Uint8Array> {
+async function* held(download: ResumableDownload): AsyncGenerator<Uint8Array> {
   const hash = new DigestBuilder();
   for await (const chunk of download.chunks()) {
     hash.update(chunk);

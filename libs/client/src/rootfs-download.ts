@@ -7,10 +7,31 @@ import type { Transport } from './transport.js';
 /** A connection that says nothing for this long is given up and taken up again where it stopped. */
 const silenceMaxMs = 60_000;
 
-/** A canonical tar on its way. `chunks` may be read once and ends only after exactly `lengthBytes`. */
+/** A tar on its way: read it once, as a whole or in pieces. */
 export interface RootfsDownload {
+  /** Null for a compressed one, whose length nobody knows before its end. */
+  readonly lengthBytes: number | null;
+  readonly etag: string | null;
+  /** Ends only when every byte was there. */
+  chunks(): AsyncGenerator<Uint8Array>;
+  /**
+   * So many pieces of about the same length, or one where the tar is short or of unknown length. Each is a connection of
+   * its own, and they may be read side by side.
+   */
+  pieces(count: number): readonly RootfsPiece[];
+  /** Ends every connection; whoever reads a piece gets CANCELLED. */
+  stop(): void;
+}
+
+/** One of known length and identity, taken up again where its connection broke. */
+export interface ResumableDownload extends RootfsDownload {
   readonly lengthBytes: number;
   readonly etag: string;
+}
+
+/** The bytes of a tar from `from` on. */
+export interface RootfsPiece {
+  readonly from: number;
   chunks(): AsyncGenerator<Uint8Array>;
 }
 
@@ -20,17 +41,60 @@ export interface RootfsRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Shorter pieces are not worth a connection. */
+const pieceBytesMin = 1 << 20;
+
 /**
  * Asks for a rootfs tar. A connection that breaks midway is resumed with `Range` and `If-Range`, so the bytes are one
  * tar or an error, never two spliced: after an upgrade of the server that writes other bytes it is SIZE_MISMATCH, and
  * the caller starts again. Gives up after five connections in a row that brought nothing.
  * @throws COMMIT_UNKNOWN and all of the route; from `chunks`: UNAVAILABLE, SIZE_MISMATCH, CANCELLED
  */
-export async function openRootfs(transport: Transport, request: RootfsRequest): Promise<RootfsDownload> {
-  return new ResumingDownload(await ask(transport, request, {}), {
-    signal: request.signal,
-    askAt: (from, etag) => ask(transport, request, { range: `bytes=${from}-`, 'if-range': etag }),
+export async function openRootfs(transport: Transport, request: RootfsRequest): Promise<ResumableDownload> {
+  const stopping = new AbortController();
+  const signal = request.signal ? AbortSignal.any([request.signal, stopping.signal]) : stopping.signal;
+  const asking = { ...request, signal };
+  return new ResumingDownload(await ask(transport, asking, {}), {
+    signal,
+    stop: () => stopping.abort(),
+    askAt: (from, etag) => ask(transport, asking, { range: `bytes=${from}-`, 'if-range': etag }),
   });
+}
+
+/**
+ * The same for a compressed tar: it cannot be resumed, so a connection that breaks is UNAVAILABLE, and the caller starts
+ * again. @throws as `openRootfs`
+ */
+export async function openCompressedRootfs(transport: Transport, request: RootfsRequest): Promise<RootfsDownload> {
+  const stopping = new AbortController();
+  const signal = request.signal ? AbortSignal.any([request.signal, stopping.signal]) : stopping.signal;
+  const { path, headers } = request;
+  const answer = answerOf(await transport.send({ method: 'GET', path, headers, signal }));
+  const chunks = (): AsyncGenerator<Uint8Array> => unresumed(answer, signal);
+  return {
+    lengthBytes: null,
+    etag: answer.headers.get('etag') ?? null,
+    chunks,
+    pieces: () => [{ from: 0, chunks }],
+    stop: () => stopping.abort(),
+  };
+}
+
+async function* unresumed(answer: FastAnswer, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const chunk of answer.body()) {
+      received += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    checkNotCancelled(signal);
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the download stopped after ${received} bytes: ${reason}; a compressed tar cannot be resumed, start again`;
+    throw new VarveError('UNAVAILABLE', message, { received }, { cause: error });
+  } finally {
+    answer.destroy();
+  }
 }
 
 /** Plain connections take the fast way; TLS, and every answer that is no plain success, the whole HTTP client. */
@@ -64,11 +128,13 @@ function answerOf(response: IncomingMessage): FastAnswer {
 }
 
 interface Resuming {
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AbortSignal;
+  stop(): void;
   askAt(from: number, etag: string): Promise<FastAnswer>;
 }
 
-class ResumingDownload implements RootfsDownload {
+/** The first connection was asked for the whole tar; a first piece of it takes what it needs and lets the rest go. */
+class ResumingDownload implements ResumableDownload {
   readonly lengthBytes: number;
   readonly etag: string;
   readonly #first: FastAnswer;
@@ -90,25 +156,45 @@ class ResumingDownload implements RootfsDownload {
     this.#resuming = resuming;
   }
 
-  async *chunks(): AsyncGenerator<Uint8Array> {
+  chunks(): AsyncGenerator<Uint8Array> {
+    return this.#chunks(0, this.lengthBytes, this.#first);
+  }
+
+  pieces(count: number): readonly RootfsPiece[] {
+    const fitting = Math.max(1, Math.min(count, Math.floor(this.lengthBytes / pieceBytesMin)));
+    const starts = Array.from({ length: fitting }, (_, i) => Math.floor((this.lengthBytes * i) / fitting));
+    return starts.map((from, i) => ({
+      from,
+      chunks: () => this.#chunks(from, starts[i + 1] ?? this.lengthBytes, i === 0 ? this.#first : undefined),
+    }));
+  }
+
+  stop(): void {
+    this.#resuming.stop();
+    this.#first.destroy();
+  }
+
+  async *#chunks(from: number, to: number, first: FastAnswer | undefined): AsyncGenerator<Uint8Array> {
     const { signal } = this.#resuming;
-    let received = 0;
+    let at = from;
     let idleAttempts = 0;
-    let answer: FastAnswer | undefined = this.#first;
-    while (received < this.lengthBytes) {
-      const before = received;
+    let answer = first;
+    while (at < to) {
+      const before = at;
       try {
-        answer ??= await this.#resumeAt(received);
+        answer ??= await this.#resumeAt(at);
         for await (const chunk of answer.body()) {
-          received += chunk.length;
-          if (received > this.lengthBytes) throw tooLong(this.lengthBytes);
-          yield chunk;
+          const wanted = chunk.subarray(0, to - at);
+          at += chunk.length;
+          if (at > this.lengthBytes) throw tooLong(this.lengthBytes);
+          yield wanted;
+          if (at >= to) break;
         }
-        if (received < this.lengthBytes) throw cutShort(received, this.lengthBytes);
+        if (at < to) throw cutShort(at, this.lengthBytes);
       } catch (error) {
         checkNotCancelled(signal);
-        idleAttempts = received > before ? 1 : idleAttempts + 1;
-        const broken = asBroken(error, received, this.lengthBytes);
+        idleAttempts = at > before ? 1 : idleAttempts + 1;
+        const broken = asBroken(error, at, this.lengthBytes);
         if (idleAttempts >= defaultRetryPolicy.attemptsMax) throw broken;
         await pause(delayMs({ policy: defaultRetryPolicy, attempts: idleAttempts, error: broken }), signal);
       } finally {

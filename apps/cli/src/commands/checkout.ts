@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Checkout } from '#client/client';
 import { VarveError } from '#core/error';
 import { losses } from '../extract/extraction-report.js';
@@ -7,6 +7,7 @@ import { OutputClosed } from '../output.js';
 import { shortId } from '../ref-text.js';
 import type { Run } from '../in-session.js';
 import { withOwnPlatform } from '../own-platform.js';
+import type { FilePiece } from '../rootfs-file.js';
 import type { Session } from '../session.js';
 import { humanSize } from '../size.js';
 
@@ -14,7 +15,13 @@ interface Options {
   readonly platform?: string;
   readonly output?: string;
   readonly dir?: string;
+  readonly format?: RootfsFormat;
+  readonly parallel: number;
 }
+
+const formats = ['tar', 'tar.gz', 'tar.zst'] as const;
+type RootfsFormat = (typeof formats)[number];
+const parallelMax = 16;
 
 /** `varve checkout REV -o FILE | -o - | --dir DIR` */
 export function checkoutCommand(run: Run): Command {
@@ -27,31 +34,74 @@ export function checkoutCommand(run: Run): Command {
     .option('-o, --output <file>', 'the tar to write; - is standard output')
     .option('--platform <os/arch>', "of an image for several platforms, this one (default: this machine's)")
     .addOption(new Option('--dir <directory>', 'a new or empty directory to extract into').conflicts('output'))
+    .addOption(
+      new Option('--format <format>', 'of the file (default: as its name ends: .tar.gz, .tar.zst, else a plain tar)')
+        .choices(formats)
+        .conflicts('dir'),
+    )
+    .option(
+      '--parallel <n>',
+      `fetch a plain tar to a file over so many connections, 1 to ${parallelMax}`,
+      connections,
+      1,
+    )
     .action(
-      run<Options>(async (session, { output, dir, platform }, [rev = '']) => {
+      run<Options>(async (session, { output, dir, platform, parallel, ...wished }, [rev = '']) => {
         if (output === undefined && dir === undefined) {
           throw new VarveError('REQUEST_INVALID', 'say where to: -o FILE, -o - or --dir DIRECTORY');
         }
+        const format = wished.format ?? formatOf(output);
+        if (parallel > 1 && (output === undefined || output === '-' || format !== 'tar')) {
+          throw new VarveError('REQUEST_INVALID', '--parallel wants a plain tar in a file: -o FILE', { parallel });
+        }
         const repo = await session.repository();
-        const checkout = await withOwnPlatform(session, platform, (one) => session.client.rootfs(repo, rev, one));
+        const checkout = await withOwnPlatform(session, platform, (one) =>
+          session.client.rootfs(repo, rev, { platform: one, format }),
+        );
         if (checkout.warning !== null) session.output.warn(checkout.warning);
-        const progress = await session.progress(`checkout ${shortId(checkout.commit)}`, checkout.download.lengthBytes);
-        const chunks = counted(checkout.download.chunks(), (bytes) => progress.add(bytes));
+        const { commit, download } = checkout;
+        const progress = await session.progress(`checkout ${shortId(commit)}`, download.lengthBytes);
+        const pieces = download.pieces(parallel).map((piece) => ({
+          from: piece.from,
+          chunks: () => counted(piece.chunks(), (bytes) => progress.add(bytes)),
+        }));
         try {
-          if (output === '-') await toOutput(session, chunks);
-          else if (output !== undefined) await toFile(session, { ...checkout, path: output }, chunks);
-          else if (dir !== undefined) await toDirectory(session, { commit: checkout.commit, directory: dir }, chunks);
+          if (output === '-') await toOutput(session, wholeOf(pieces));
+          else if (output !== undefined) await toFile(session, checkout, { path: output, pieces });
+          else if (dir !== undefined) await toDirectory(session, { commit, directory: dir }, wholeOf(pieces));
         } finally {
           progress.stop();
-          await chunks.return(undefined);
+          download.stop();
         }
       }),
     );
   return withHelp(
     command,
-    ['varve checkout main -o rootfs.tar', 'varve checkout v1.2 -o - | tar -t', 'varve checkout main~3 --dir ./rootfs'],
+    [
+      'varve checkout main -o rootfs.tar',
+      'varve checkout v1.2 -o - | tar -t',
+      'varve checkout main~3 --dir ./rootfs',
+      'varve checkout v1.2 -o rootfs.tar.zst',
+    ],
     [1, 2, 3, 5, 7, 130],
   );
+}
+
+/** What a user expects of a file of that name. */
+function formatOf(output = ''): RootfsFormat {
+  if (/\.(tar\.gz|tgz)$/i.test(output)) return 'tar.gz';
+  return /\.(tar\.zst|tzst)$/i.test(output) ? 'tar.zst' : 'tar';
+}
+
+function connections(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > parallelMax) throw new InvalidArgumentError(`It is not a number from 1 to ${parallelMax}.`);
+  return count;
+}
+
+function wholeOf([whole]: readonly FilePiece[]): AsyncIterable<Uint8Array> {
+  if (!whole) throw new VarveError('INTERNAL', 'a download has no pieces');
+  return whole.chunks();
 }
 
 async function* counted(chunks: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
@@ -73,15 +123,14 @@ async function toOutput(session: Session, chunks: AsyncIterable<Uint8Array>): Pr
 
 async function toFile(
   { output }: Session,
-  { path, commit, download }: Checkout & { readonly path: string },
-  chunks: AsyncIterable<Uint8Array>,
+  { commit, download }: Checkout,
+  { path, pieces }: { readonly path: string; readonly pieces: readonly FilePiece[] },
 ): Promise<void> {
-  const { lengthBytes, etag } = download;
   const { writeWholeFile } = await import('../rootfs-file.js');
-  await writeWholeFile(path, chunks);
+  const bytes = await writeWholeFile(path, pieces, () => download.stop());
   await output.answer(
-    { commit, output: path, bytes: lengthBytes, etag },
-    () => `wrote ${shortId(commit)} to ${path} (${humanSize(lengthBytes)})`,
+    { commit, output: path, bytes, etag: download.etag },
+    () => `wrote ${shortId(commit)} to ${path} (${humanSize(bytes)})`,
   );
 }
 

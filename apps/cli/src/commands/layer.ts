@@ -75,7 +75,7 @@ async function bytes({ client, output }: Session, asked: Asked, isFile: boolean)
     return;
   }
   const { writeWholeFile } = await import('../rootfs-file.js');
-  await writeWholeFile(asked.output, content.chunks());
+  await writeWholeFile(asked.output, [{ from: 0, chunks: () => content.chunks() }], () => undefined);
   const { lengthBytes, etag } = content;
   await output.answer(
     { output: asked.output, bytes: lengthBytes, etag },
