@@ -125,10 +125,7 @@ describe('varve checkout', () => {
   it('does not take half of a compressed tar for a whole one', async () => {
     const file = fileOf('cut.tar.gz');
     const proxy = await proxied([300_000, 300_000]);
-    const ran = await varve.with(
-      { env: { VARVE_SERVER: proxy.url } },
-      ...['checkout', 'main', '-o', file, '--repo', 'app'],
-    );
+    const ran = await varve.with({ env: { VARVE_SERVER: proxy.url } }, 'checkout', 'main', '-o', file, '--repo', 'app');
     expect({ code: ran.code, says: ran.stderr.includes('start again') }).toEqual({ code: 5, says: true });
     expect(fs.readdirSync(work.path).filter((name) => name.includes('cut'))).toEqual([]);
   });
@@ -151,7 +148,14 @@ describe('varve checkout --parallel', () => {
     const file = join(work.path, `over-${count}.tar`);
     const ran = await varve.with(
       { env: { VARVE_SERVER: proxy.url } },
-      ...['checkout', 'large', '-o', file, '--parallel', String(count), '--repo', 'app'],
+      'checkout',
+      'large',
+      '-o',
+      file,
+      '--parallel',
+      String(count),
+      '--repo',
+      'app',
     );
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(fs.readFileSync(file).equals(large)).toBe(true);
@@ -164,7 +168,14 @@ describe('varve checkout --parallel', () => {
     const file = join(work.path, 'broken.tar');
     const ran = await varve.with(
       { env: { VARVE_SERVER: proxy.url } },
-      ...['checkout', 'large', '-o', file, '--parallel', '3', '--repo', 'app'],
+      'checkout',
+      'large',
+      '-o',
+      file,
+      '--parallel',
+      '3',
+      '--repo',
+      'app',
     );
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(fs.readFileSync(file).equals(large)).toBe(true);
@@ -177,7 +188,14 @@ describe('varve checkout --parallel', () => {
     const file = join(work.path, 'never.tar');
     const ran = await varve.with(
       { env: { VARVE_SERVER: proxy.url } },
-      ...['checkout', 'large', '-o', file, '--parallel', '4', '--repo', 'app'],
+      'checkout',
+      'large',
+      '-o',
+      file,
+      '--parallel',
+      '4',
+      '--repo',
+      'app',
     );
     expect(ran.code).toBe(5);
     expect(fs.readdirSync(work.path).filter((name) => name.includes('never'))).toEqual([]);
