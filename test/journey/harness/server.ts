@@ -1,24 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { AppProcess, cleanEnvironment, projectRoot, startMaxMs } from './app-process.js';
+import { realmOf, startApp } from './cluster.js';
+import { isCluster } from './mode.js';
 
-export const projectRoot = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '');
-const serverMain = join(projectRoot, 'dist/apps/standalone/src/main.js');
-const startMaxMs = 20_000;
+export { cleanEnvironment, projectRoot };
 
 export interface ServerOptions {
-  /** A folder of the test's own; without one, a new one that `stop` removes. */
+  /** A folder of the test's own; without one, a new one that `stop` removes. In a cluster, a name of the history. */
   readonly data?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** A shell line that starts `"$@"` in another way: under a limit, from another folder. */
   readonly wrapper?: string;
 }
 
-/** The built server as its own process. Ended by its pid; what it logged is shown when a test of it fails. */
+/**
+ * What answers at `url`: the built server as its own process, or in a cluster a gateway with the processes behind it.
+ * Ended by pid; what was logged is shown when a test of it fails.
+ */
 export interface Server {
   readonly url: string;
   readonly data: string;
@@ -34,12 +34,14 @@ export interface Server {
 /** Starts it on a free port of loopback and waits until it is ready. @throws with its output when it does not start */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const data = options.data ?? (await mkdtemp(join(tmpdir(), 'varve-journey-')));
-  const started = spawnServer(data, options);
-  try {
-    return await readyServer(started, data, options.data === undefined);
-  } catch (error) {
-    started.child.kill('SIGKILL');
+  const remove = async () => {
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
+  };
+  try {
+    const processes = isCluster ? await startCluster(data, options) : [await startStandalone(data, options)];
+    return serverOf(processes, data, remove);
+  } catch (error) {
+    await remove();
     throw error;
   }
 }
@@ -48,72 +50,53 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
 export async function startAndFail(
   options: ServerOptions & { readonly data: string },
 ): Promise<{ code: number | null; output: string }> {
-  const { child, output } = spawnServer(options.data, options);
-  const giveUp = setTimeout(() => child.kill('SIGKILL'), startMaxMs);
-  const [code] = (await once(child, 'close')) as [number | null];
+  const started = standalone(options.data, options);
+  const giveUp = setTimeout(() => void started.end('SIGKILL'), startMaxMs);
+  const code = await started.ended();
   clearTimeout(giveUp);
-  return { code, output: output() };
+  return { code, output: started.output() };
 }
 
-/** The environment of this process without our own variables, so that a developer's settings do not leak into tests. */
-export function cleanEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('VARVE_') && name !== 'NODE_OPTIONS');
-  return { ...Object.fromEntries(kept), ...more };
+function standalone(data: string, { env, wrapper }: ServerOptions): AppProcess {
+  return new AppProcess({ app: 'standalone', env: { VARVE_DATA: data, ...env }, wrapper });
 }
 
-interface Running {
-  readonly child: ChildProcess;
-  output(): string;
+async function startStandalone(data: string, options: ServerOptions): Promise<AppProcess> {
+  const started = standalone(data, options);
+  await started.ready();
+  return started;
 }
 
-function spawnServer(data: string, { env, wrapper }: ServerOptions): Running {
-  const command = [process.execPath, '--enable-source-maps', serverMain];
-  const [file, ...args] = wrapper === undefined ? command : ['/bin/sh', '-c', wrapper, 'sh', ...command];
-  const child = spawn(file as string, args, {
-    env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', VARVE_DATA: data, ...env }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  return { child, output: () => text };
+/** The gateway first: it is what answers. */
+async function startCluster(data: string, { env }: ServerOptions): Promise<AppProcess[]> {
+  const realm = await realmOf(data);
+  const apps = ['gateway', 'projector', 'materializer'] as const;
+  const started = await Promise.allSettled(apps.map((app) => startApp(app, realm, app === 'gateway' ? env : {})));
+  const processes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = started.find((one) => one.status === 'rejected');
+  if (!failed) return processes;
+  await Promise.all(processes.map((one) => one.end('SIGKILL')));
+  throw failed.reason;
 }
 
-async function readyServer({ child, output }: Running, data: string, ownsData: boolean): Promise<Server> {
-  const deadline = Date.now() + startMaxMs;
-  let url: string | undefined;
-  while (url === undefined || !(await isReady(url))) {
-    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
-      throw new Error(`the server did not start (exit ${child.exitCode ?? child.signalCode}):\n${output()}`);
-    }
-    await delay(20);
-    url = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
-  }
+function serverOf(processes: readonly AppProcess[], data: string, remove: () => Promise<void>): Server {
+  const [front] = processes as [AppProcess];
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    const isOver = child.exitCode !== null || child.signalCode !== null;
-    const closed = isOver ? undefined : once(child, 'close');
-    child.kill(signal);
-    await closed;
-    if (ownsData) await rm(data, { recursive: true, force: true });
-    return child.exitCode;
+    // A gateway that finishes its work needs the projector for it.
+    const code = await front.end(signal);
+    await Promise.all(processes.slice(1).map((behind) => behind.end(signal)));
+    await remove();
+    return code;
   };
   return {
-    url,
+    url: front.url as string,
     data,
-    output,
-    pid: child.pid as number,
+    pid: front.pid,
+    output: () => processes.map((one) => one.output()).join(''),
     stop: () => end('SIGTERM'),
     kill: async () => {
-      await end('SIGKILL');
+      await Promise.all(processes.map((one) => one.end('SIGKILL')));
+      await remove();
     },
   };
-}
-
-function isReady(url: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    get(`${url}/readyz`, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    }).on('error', () => resolve(false));
-  });
 }
