@@ -1,4 +1,5 @@
-# The server in one process. Tried on a stand-in for the published base image only: see SHORTCOMINGS.md.
+# One image for every process; the command says which. Without one: everything in one process, data in /data.
+# Tried on a stand-in for the published base image only: see SHORTCOMINGS.md.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -15,5 +16,5 @@ COPY --from=build /app/dist ./dist
 RUN install -d -o node -g node /data
 USER node
 VOLUME /data
-EXPOSE 7373
+EXPOSE 7373 7374 7375
 CMD ["node", "--enable-source-maps", "dist/apps/standalone/src/main.js"]
