@@ -12,6 +12,7 @@ import { checkContinuity } from '#projection/continue-log';
 import { Projector } from '#projection/follow';
 import { rebuild } from '#projection/rebuild';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
+import { TreePacking } from '#union/tree-packing';
 import { TreeStore } from '#union/tree-store';
 import type { Config } from './config.js';
 import { GraphWatch } from './graph-watch.js';
@@ -80,11 +81,13 @@ export function composeEngine(
   { standing, treeCacheBytes }: { readonly standing: Standing; readonly treeCacheBytes: number },
   opened: AsyncDisposableStack,
 ): Engine {
-  const checkpoints = new TreeCheckpoints(blobs);
-  opened.defer(() => checkpoints.settled());
   const layers = new LayerStore(graph, blobs);
+  const checkpoints = new TreeCheckpoints(blobs, layers.packs);
+  opened.defer(() => checkpoints.settled());
+  const packing = new TreePacking(layers.packs);
+  opened.defer(() => packing.settled());
   const loadIndex: LayerStore['index'] = (repo, diffId) => layers.index(repo, diffId);
-  const trees = new TreeStore({ loadIndex, cacheBytes: treeCacheBytes, checkpoints });
+  const trees = new TreeStore({ loadIndex, cacheBytes: treeCacheBytes, checkpoints, packing });
   const generations = new OneAtATime('a rebuild or a replay of the event log');
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
   opened.defer(() => submitter.close());

@@ -2,13 +2,15 @@ import { openFilesystemBlobStore } from '#adapters/filesystem/filesystem-blob-st
 import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
+import type { S3Options } from '#adapters/s3/s3-options';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
 import { unreachable, VarveError } from '#core/error';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
-import type { BlobStoreLocation, EventLogLocation, GraphLocation } from './location.js';
+import type { BlobStoreLocation, EventLogLocation, GraphLocation, S3Location } from './location.js';
 import { systemClock } from './system-clock.js';
 
 /** Which technology stands behind a port is one line here. @throws CONFIG_INVALID, CORRUPT, UNAVAILABLE */
@@ -50,10 +52,24 @@ export async function openBlobStore(location: BlobStoreLocation): Promise<BlobSt
     case 'file':
       return openFilesystemBlobStore(location.path);
     case 's3':
-      throw notHere(location.scheme);
+      return openS3BlobStore(s3Options(location));
     default:
       return unreachable(location);
   }
+}
+
+function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentials }: S3Location): S3Options {
+  const { accessKey, secretKey, sessionToken } = credentials;
+  return {
+    endpoint,
+    bucket,
+    prefix,
+    region,
+    accessKey,
+    secretKey: secretKey.reveal(),
+    ...(sessionToken && { sessionToken: sessionToken.reveal() }),
+    ...(publicEndpoint !== null && { publicEndpoint }),
+  };
 }
 
 function notHere(scheme: string): VarveError {
