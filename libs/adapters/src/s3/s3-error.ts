@@ -32,6 +32,10 @@ export function isAbsent(error: unknown): boolean {
   return absentCodes.has(codeOf(error));
 }
 
+export function isRefusal(error: unknown): boolean {
+  return codeOf(error) === 'AccessDenied';
+}
+
 /** A range that begins behind the last byte. */
 export function isBehindEnd(error: unknown): boolean {
   return codeOf(error) === 'InvalidRange';

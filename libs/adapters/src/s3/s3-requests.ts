@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Client } from 'minio';
 import { VarveError } from '#core/error';
-import { isAbsent, isBehindEnd, isUploadGone, s3Error } from './s3-error.js';
+import { isAbsent, isBehindEnd, isPassing, isRefusal, isUploadGone, s3Error } from './s3-error.js';
 import { type Endpoint, parseEndpoint, s3Defaults, type S3Options } from './s3-options.js';
 import { retry } from './s3-retry.js';
 import { openTransport, type Transport } from './s3-transport.js';
@@ -183,11 +183,16 @@ export class S3Requests {
 
   async #do<T>(action: string, key: string, request: () => Promise<T>): Promise<T> {
     try {
-      return await retry(this.#retryMs, request);
+      return await retry(this.#retryMs, request, mayPass);
     } catch (error) {
       throw s3Error(action, key, error);
     }
   }
+}
+
+/** versitygw 1.7 was seen to refuse one request in thousands, of the root's right credentials, that it took a moment later. */
+function mayPass(error: unknown, tries: number): boolean {
+  return isPassing(error) || (isRefusal(error) && tries <= 2);
 }
 
 function newClient(endpoint: Endpoint, options: S3Options, transport: Transport): Client {
