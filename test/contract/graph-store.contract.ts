@@ -200,6 +200,21 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     },
   },
   {
+    title: 'knows the refs as they were after any move, also those that are deleted now',
+    async run(graph) {
+      await foldAll(graph, history);
+      const after = async (version: number) =>
+        (await graph.refs(app, version)).map(({ ref, value }) => [ref, value.commit, value.version]);
+      expect(await after(0)).toEqual([]);
+      expect(await after(1)).toEqual([[main, root.id, 1]]);
+      expect(await after(4)).toEqual([[dev, side.id, 4], [main, merge.id, 3]]); // prettier-ignore
+      expect(await after(5)).toEqual([[dev, side.id, 4], [main, merge.id, 3], [v1, image.id, 5]]); // prettier-ignore
+      expect(await graph.refs(app, 6)).toEqual(await graph.refs(app));
+      expect(await graph.refs(app, 1_000)).toEqual(await graph.refs(app));
+      expect(await graph.refs(parseRepositoryName('nowhere'), 1)).toEqual([]);
+    },
+  },
+  {
     title: 'keeps repositories apart',
     async run(graph) {
       const other = parseRepositoryName('other');

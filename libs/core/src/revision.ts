@@ -169,7 +169,8 @@ const unitMs = {
   year: 365 * 86_400_000,
 };
 
-function parseTime(text: string): RevisionTime | undefined {
+/** `2026-11-01`, an RFC 3339 time, `3.days.ago` or `yesterday`; undefined for anything else. */
+export function parseTime(text: string): RevisionTime | undefined {
   if (text === 'yesterday') return { type: 'ago', ms: unitMs.day };
   const ago = /^(\d{1,6})[. ](second|minute|hour|day|week|month|year)s?[. ]ago$/.exec(text);
   if (ago) return { type: 'ago', ms: Number(ago[1]) * unitMs[ago[2] as keyof typeof unitMs] };

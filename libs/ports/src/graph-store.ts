@@ -54,9 +54,10 @@ export interface GraphReader {
 
   /** The value, also of a deleted ref (`commit: null`); undefined when it never was. */
   ref(repo: RepositoryName, ref: RefName): Promise<RefValue | undefined>;
-  /** Refs that exist, by name. */
+  /** Refs that exist, by name; with `upTo`, those that existed after the repository's move of that version, as they were. */
   refs(
     repo: RepositoryName,
+    upTo?: number,
   ): Promise<readonly { readonly ref: RefName; readonly value: RefValue & { commit: CommitId } }[]>;
   /** Newest first; of one ref or of all; only versions below `before`. */
   reflog(
@@ -96,6 +97,12 @@ export interface GraphReader {
 /** Facts, and the offset of the checkpoint they are of: what is folded from them may only be applied there. */
 export interface StoredFacts extends Facts {
   readonly offset: number;
+  /**
+   * Where a lookup takes time, some answers are guesses: "not there", or an error that ends the fold. Whoever has folded
+   * asks whether they were right. `refuted`: some was not, it is known now, fold again. `outdated`: the graph is at
+   * another offset. Absent where every answer is known. @throws UNAVAILABLE
+   */
+  confirm?(): Promise<'confirmed' | 'refuted' | 'outdated'>;
 }
 
 /** The projection's product: the DAG of commits and the refs, with a checkpoint of its own. */

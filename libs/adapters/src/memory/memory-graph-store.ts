@@ -3,6 +3,7 @@ import type { Digest, DiffId } from '#core/digest';
 import { assert } from '#core/error';
 import type { AliasKind, AliasRow, BlobRow, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
+import type { RefValue } from '#core/ref';
 import { partitionOf } from '#core/partition';
 import type {
   AppliedNotice,
@@ -85,8 +86,9 @@ class MemoryGraphStore implements GraphStore {
     return this.#repository(repo)?.refs.get(ref);
   }
 
-  async refs(repo: RepositoryName) {
-    const rows = [...(this.#repository(repo)?.refs ?? [])].flatMap(([ref, { commit, version }]) =>
+  async refs(repo: RepositoryName, upTo?: number) {
+    const values = upTo === undefined ? this.#repository(repo)?.refs : this.#refsUpTo(repo, upTo);
+    const rows = [...(values ?? [])].flatMap(([ref, { commit, version }]) =>
       commit === null ? [] : [{ ref, value: { commit, version } }],
     );
     return rows.toSorted((a, b) => (a.ref < b.ref ? -1 : 1));
@@ -158,6 +160,11 @@ class MemoryGraphStore implements GraphStore {
 
   #repository(repo: RepositoryName): MemoryRepository | undefined {
     return this.#partitionOf(repo).repositories.get(repo);
+  }
+
+  #refsUpTo(repo: RepositoryName, upTo: number): ReadonlyMap<RefName, RefValue> {
+    const moves = this.#reflogOf(repo, undefined).filter(({ version }) => version <= upTo);
+    return new Map(moves.map(({ ref, to, version }) => [ref, { commit: to, version }]));
   }
 
   #reflogOf(repo: RepositoryName, ref: RefName | undefined): readonly ReflogRow[] {

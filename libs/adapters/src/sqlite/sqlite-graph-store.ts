@@ -133,11 +133,26 @@ class SqliteGraphStore implements GraphStore {
     return this.#live.ref(repo, ref);
   }
 
-  async refs(repo: RepositoryName) {
+  async refs(repo: RepositoryName, upTo?: number) {
+    if (upTo !== undefined) return this.#refsUpTo(repo, upTo);
     const select = 'SELECT ref, id, version FROM $ref WHERE repository = ? AND id IS NOT NULL ORDER BY ref';
     return this.#rows(repo, select, (row) => ({
       ref: row['ref'] as RefName,
       value: { commit: commitIdOfBytes(row['id']), version: row['version'] as number },
+    }));
+  }
+
+  /** Every ref that ever was has a row; its last move up to there is one seek. */
+  #refsUpTo(repo: RepositoryName, upTo: number) {
+    const repository = this.#live.repositoryId(repo);
+    if (repository === undefined) return [];
+    const lastMove =
+      'SELECT i.key FROM $reflog_ref i WHERE i.repository = r.repository AND i.ref = r.ref AND i.key <= ? ORDER BY i.key DESC LIMIT 1';
+    const select = `SELECT r.ref, l.new, l.key FROM $ref r JOIN $reflog l ON l.key = (${lastMove}) WHERE r.repository = ? AND l.new IS NOT NULL ORDER BY r.ref`;
+    const rows = this.#live.sql(select).all(keyOf(repository, Math.min(upTo, keysMax)), repository);
+    return rows.map((row) => ({
+      ref: row['ref'] as RefName,
+      value: { commit: commitIdOfBytes(row['new']), version: numberOf(row['key'] as number) },
     }));
   }
 
