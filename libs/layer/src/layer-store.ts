@@ -3,12 +3,14 @@ import { isVarveError, VarveError } from '#core/error';
 import type { LayerRow } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import type { BlobAddress, BlobReader, BlobStore, DerivedAddress } from '#ports/blob-store';
+import type { BodySource } from '#ports/body-source';
 import type { GraphReader } from '#ports/graph-store';
 import { readBlob, streamBlob } from '#ports/read-blob';
 import { decodeLayerIndex, type LayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
+import { BodyPacks } from './body-packs.js';
 import { decompress } from './decompress.js';
-import { indexAddress, seekableAddress } from './derived-address.js';
+import { indexAddress, keepsIndex, seekableAddress } from './derived-address.js';
 import { sealIndex } from './receive-layer.js';
 
 /**
@@ -18,11 +20,14 @@ import { sealIndex } from './receive-layer.js';
 export class LayerStore {
   readonly #graph: Pick<GraphReader, 'layer' | 'blob'>;
   readonly #blobs: BlobStore;
+  /** Bodies of many layers, kept together. */
+  readonly packs: BodyPacks;
   readonly #making = new Map<string, Promise<unknown>>();
 
   constructor(graph: Pick<GraphReader, 'layer' | 'blob'>, blobs: BlobStore) {
     this.#graph = graph;
     this.#blobs = blobs;
+    this.packs = new BodyPacks(blobs, this);
   }
 
   /** The uncompressed tar of a layer. @throws BLOB_UNKNOWN, CORRUPT (the stored bytes are not the layer), UNAVAILABLE */
@@ -33,8 +38,25 @@ export class LayerStore {
 
   /** Does not ask whether the repository has the layer: callers name layers of its commits. @throws BLOB_UNKNOWN, CORRUPT, UNAVAILABLE */
   async index(repo: RepositoryName, diffId: DiffId): Promise<LayerIndex> {
-    const stored = await this.#readIndex(indexAddress(diffId));
-    return stored ?? this.#once(`index ${repo} ${diffId}`, () => this.#makeIndex(repo, diffId));
+    const row = await this.#graph.layer(repo, diffId);
+    const isKept = !row || keepsIndex({ ...row, isPlain: row.encodings.some(({ digest }) => digest === diffId) });
+    const stored = isKept ? await this.#readIndex(indexAddress(diffId)) : undefined;
+    return stored ?? this.#once(`index ${repo} ${diffId}`, () => this.#makeIndex(repo, diffId, isKept));
+  }
+
+  /** The sha256 of an entry's content if a pack knows it: 32 bytes, zeros for none. No index is read. */
+  packedDigest(diffId: DiffId, entry: number): Uint8Array | undefined {
+    return this.packs.digest(diffId, entry);
+  }
+
+  /** What a checkout reads from: the layers of a repository, and the packs that hold bodies of them. */
+  bodies(repo: RepositoryName): BodySource {
+    return {
+      openLayer: (diffId) => this.open(repo, diffId),
+      packed: (diffId, entry) => this.packs.packed(diffId, entry),
+      openPack: (pack) => this.packs.open(pack),
+      forgetPack: (pack) => this.packs.forget(pack),
+    };
   }
 
   /** A blob as it was stored: a config, a manifest, a compressed layer. @throws BLOB_UNKNOWN, UNAVAILABLE */
@@ -128,7 +150,7 @@ export class LayerStore {
     }
   }
 
-  async #makeIndex(repo: RepositoryName, diffId: DiffId): Promise<LayerIndex> {
+  async #makeIndex(repo: RepositoryName, diffId: DiffId, isKept: boolean): Promise<LayerIndex> {
     const reader = await this.open(repo, diffId);
     const scanner = new LayerScanner();
     const hash = new DigestBuilder();
@@ -144,7 +166,7 @@ export class LayerStore {
       await reader.close();
     }
     const index = scanner.finish();
-    await sealIndex(this.#blobs, diffId, index);
+    if (isKept) await sealIndex(this.#blobs, diffId, index);
     return index;
   }
 

@@ -1,6 +1,7 @@
-import type { DiffId } from '#core/digest';
+import type { Digest, DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { BlobReader } from '#ports/blob-store';
+import type { BodySource } from '#ports/body-source';
 import type { BodyPiece } from './rootfs-layout.js';
 import { Turns } from './turns.js';
 
@@ -18,15 +19,25 @@ const gapBytesMax = 128 << 10;
 const directBytesMin = 128 << 10;
 const runBytesMax = 1 << 20;
 
-/** Spans of one layer that are read together, in the order of the layer. */
-interface Run {
-  readonly diffId: DiffId;
+/** A piece of the chunk, and where it is read: in its layer, or in a pack. */
+interface Span {
+  readonly source: Digest;
+  readonly isPack: boolean;
   readonly position: number;
-  end: number;
-  readonly spans: BodyPiece[];
+  readonly at: number;
+  readonly length: number;
 }
 
-interface OpenLayer {
+/** Spans of one source that are read together, in the order of the source. */
+interface Run {
+  readonly source: Digest;
+  readonly isPack: boolean;
+  readonly position: number;
+  end: number;
+  readonly spans: Span[];
+}
+
+interface OpenSource {
   readonly reader: Promise<BlobReader>;
   users: number;
 }
@@ -36,14 +47,14 @@ interface OpenLayer {
  * in a layer are read together, in whatever order the tar wants them, and several reads are on their way at once.
  */
 export class LayerReads {
-  readonly #openLayer: (diffId: DiffId) => Promise<BlobReader>;
+  readonly #bodies: BodySource;
   /** In the order of their last use. */
-  readonly #open = new Map<DiffId, OpenLayer>();
+  readonly #open = new Map<Digest, OpenSource>();
   /** Buffers for runs, used again. */
   readonly #spare: Buffer[] = [];
 
-  constructor(openLayer: (diffId: DiffId) => Promise<BlobReader>) {
-    this.#openLayer = openLayer;
+  constructor(bodies: BodySource) {
+    this.#bodies = bodies;
   }
 
   /**
@@ -51,7 +62,27 @@ export class LayerReads {
    * there is to be written afterwards. @throws CORRUPT when a layer ends before what it should have
    */
   async into(chunk: Buffer, pieces: readonly BodyPiece[]): Promise<void> {
-    const runs = runsOf(spansOf(pieces));
+    const packed = pieces.map((piece) => this.#placed(piece));
+    const packs = new Set(packed.filter(({ isPack }) => isPack).map(({ source }) => source));
+    if (packs.size === 0) return this.#readAll(chunk, packed);
+    try {
+      await this.#readAll(chunk, packed);
+    } catch {
+      // A pack may be deleted or damaged at any time; what it had, the layers have. Their errors come again.
+      for (const pack of packs) this.#bodies.forgetPack(pack);
+      await this.#readAll(chunk, pieces.map(inLayer));
+    }
+  }
+
+  #placed(piece: BodyPiece): Span {
+    const place = this.#bodies.packed(piece.diffId, piece.entry);
+    if (!place) return inLayer(piece);
+    const { at, length, offset } = piece;
+    return { source: place.pack, isPack: true, position: place.position + offset, at, length };
+  }
+
+  async #readAll(chunk: Buffer, placed: readonly Span[]): Promise<void> {
+    const runs = runsOf(spansOf(placed));
     const next = runs.values();
     const worker = async (): Promise<void> => {
       for (const run of next) await this.#read(run, chunk);
@@ -69,13 +100,13 @@ export class LayerReads {
   }
 
   async #read(run: Run, chunk: Buffer): Promise<void> {
-    const layer = this.#layer(run.diffId);
-    layer.users++;
+    const source = this.#source(run);
+    source.users++;
     try {
-      const reader = await layer.reader;
+      const reader = await source.reader;
       await turns.take(() => this.#readRun(reader, run, chunk));
     } finally {
-      layer.users--;
+      source.users--;
       await this.#closeOldest();
     }
   }
@@ -83,13 +114,13 @@ export class LayerReads {
   async #readRun(reader: BlobReader, run: Run, chunk: Buffer): Promise<void> {
     const [only, ...others] = run.spans;
     if (others.length > 0) await this.#readTogether(reader, run, chunk);
-    else await readFully(reader, run.diffId, chunk.subarray(only!.at, only!.at + only!.length), only!.position);
+    else await readFully(reader, run, chunk.subarray(only!.at, only!.at + only!.length), only!.position);
   }
 
   async #readTogether(reader: BlobReader, run: Run, chunk: Buffer): Promise<void> {
     const spare = this.#spare.pop() ?? Buffer.allocUnsafeSlow(runBytesMax);
     try {
-      await readFully(reader, run.diffId, spare.subarray(0, run.end - run.position), run.position);
+      await readFully(reader, run, spare.subarray(0, run.end - run.position), run.position);
       for (const { position, at, length } of run.spans) {
         spare.copy(chunk, at, position - run.position, position - run.position + length);
       }
@@ -98,34 +129,42 @@ export class LayerReads {
     }
   }
 
-  #layer(diffId: DiffId): OpenLayer {
-    const layer = this.#open.get(diffId) ?? { reader: this.#openLayer(diffId), users: 0 };
-    this.#open.delete(diffId);
-    this.#open.set(diffId, layer);
-    return layer;
+  #source({ source, isPack }: Run): OpenSource {
+    const open = this.#open.get(source) ?? { reader: this.#openSource(source, isPack), users: 0 };
+    this.#open.delete(source);
+    this.#open.set(source, open);
+    return open;
+  }
+
+  #openSource(source: Digest, isPack: boolean): Promise<BlobReader> {
+    return isPack ? this.#bodies.openPack(source) : this.#bodies.openLayer(source as DiffId);
   }
 
   async #closeOldest(): Promise<void> {
-    for (const [diffId, { reader, users }] of this.#open) {
+    for (const [source, { reader, users }] of this.#open) {
       if (this.#open.size <= openLayersMax) return;
       if (users > 0) continue;
-      this.#open.delete(diffId);
+      this.#open.delete(source);
       await closeIfOpen(reader);
     }
   }
+}
+
+function inLayer({ diffId, position, at, length }: BodyPiece): Span {
+  return { source: diffId, isPack: false, position, at, length };
 }
 
 /**
  * Joins pieces that follow each other in the chunk as they do in their layer. A layer written in path order has its
  * headers where the canonical tar has them, so most of a chunk is one span that needs no copying.
  */
-function spansOf(pieces: readonly BodyPiece[]): BodyPiece[] {
-  const spans: BodyPiece[] = [];
+function spansOf(pieces: readonly Span[]): Span[] {
+  const spans: Span[] = [];
   for (const piece of pieces) {
     const last = spans.at(-1);
     const isNext =
       last !== undefined &&
-      last.diffId === piece.diffId &&
+      last.source === piece.source &&
       piece.position - last.position === piece.at - last.at &&
       piece.at - last.at - last.length <= gapBytesMax;
     if (isNext) spans[spans.length - 1] = { ...last, length: piece.at + piece.length - last.at };
@@ -135,19 +174,19 @@ function spansOf(pieces: readonly BodyPiece[]): BodyPiece[] {
 }
 
 /** Sorts the spans by layer and position, and joins those that lie near to each other. */
-function runsOf(spans: readonly BodyPiece[]): Run[] {
-  const byLayer = Map.groupBy(spans, ({ diffId }) => diffId);
-  return [...byLayer].flatMap(([diffId, ofLayer]) => {
+function runsOf(spans: readonly Span[]): Run[] {
+  const bySource = Map.groupBy(spans, ({ source }) => source);
+  return [...bySource.values()].flatMap((ofSource) => {
     const runs: Run[] = [];
     let run: Run | undefined;
-    for (const span of ofLayer.toSorted((a, b) => a.position - b.position)) {
+    for (const span of ofSource.toSorted((a, b) => a.position - b.position)) {
       const end = span.position + span.length;
       const isNear =
         run !== undefined &&
         span.length < directBytesMin &&
         end - run.position <= runBytesMax &&
         span.position - run.end <= gapBytesMax;
-      if (run === undefined || !isNear) runs.push((run = { diffId, position: span.position, end, spans: [span] }));
+      if (run === undefined || !isNear) runs.push((run = { ...span, end, spans: [span] }));
       else {
         run.spans.push(span);
         run.end = Math.max(run.end, end);
@@ -158,15 +197,15 @@ function runsOf(spans: readonly BodyPiece[]): Run[] {
   });
 }
 
-async function readFully(reader: BlobReader, diffId: DiffId, target: Buffer, position: number): Promise<void> {
+async function readFully(reader: BlobReader, run: Run, target: Buffer, position: number): Promise<void> {
   for (let done = 0; done < target.length;) {
     const count = await reader.read(target.subarray(done), position + done);
-    if (count === 0) throw endsEarly(reader, diffId, position + target.length);
+    if (count === 0) throw endsEarly(reader, run.source, position + target.length);
     done += count;
   }
 }
 
-function endsEarly({ size }: BlobReader, diffId: DiffId, expected: number): VarveError {
+function endsEarly({ size }: BlobReader, diffId: Digest, expected: number): VarveError {
   const message = `layer ${diffId} ends at byte ${size}; expected the content of a file up to byte ${expected}`;
   return new VarveError('CORRUPT', message, { layer: diffId, sizeBytes: size, expected });
 }

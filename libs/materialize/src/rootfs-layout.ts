@@ -11,6 +11,9 @@ const blockBytes = 512;
 /** Content that belongs into a chunk: `length` bytes of a layer's tar from `position` on, to stand at `at`. */
 export interface BodyPiece {
   readonly diffId: DiffId;
+  /** Whose content it is, and where in that the piece begins, holes left out. */
+  readonly entry: number;
+  readonly offset: number;
   readonly position: number;
   readonly at: number;
   readonly length: number;
@@ -43,8 +46,9 @@ export class RootfsLayout {
       const end = Math.min(start + length, to);
       if (first >= end) return;
       const diffId = tree.layers[tree.layer[node]!]!;
-      const position = tree.dataBlock[node]! * blockBytes + stored + first - start;
-      found.push({ diffId, position, at: first - from, length: end - first });
+      const offset = stored + first - start;
+      const position = tree.dataBlock[node]! * blockBytes + offset;
+      found.push({ diffId, entry: tree.entry[node]!, offset, position, at: first - from, length: end - first });
     });
     return found;
   }

@@ -1,6 +1,7 @@
-import type { DiffId } from '#core/digest';
+import type { Digest, DiffId } from '#core/digest';
 import { VarveError } from '#core/error';
 import type { BlobReader } from '#ports/blob-store';
+import type { BodySource } from '#ports/body-source';
 import type { RootfsPlan } from '#union/rootfs-plan';
 import { LayerReads } from './layer-reads.js';
 import { RootfsLayout } from './rootfs-layout.js';
@@ -15,20 +16,23 @@ export interface ByteRange {
   readonly to: number;
 }
 
+/** Opens the uncompressed tar of a layer. */
+export type OpenLayer = (diffId: DiffId) => Promise<BlobReader>;
+
 /**
  * The canonical tar of a plan, or any range of it, in fresh chunks of 256 KiB and then 1 MiB. The same plan gives the
  * same bytes, always. Content is read straight into the chunks, the next chunk while the last one is being used; no
  * more than those two are held. Closes every reader it opened. When it throws, the bytes so far are no whole tar.
- * @throws RANGE_INVALID, CORRUPT (a layer is shorter than its index says), and what `openLayer` and the readers throw
+ * @throws RANGE_INVALID, CORRUPT (a layer is shorter than its index says), and what opening and reading throw
  * @see union/SPEC 4.3
  */
 export async function* writeRootfs(
   plan: RootfsPlan,
-  openLayer: (diffId: DiffId) => Promise<BlobReader>,
+  source: BodySource | OpenLayer,
   range: ByteRange = { from: 0, to: plan.length },
 ): AsyncGenerator<Uint8Array> {
   checkRange(range, plan.length);
-  const reads = new LayerReads(openLayer);
+  const reads = new LayerReads(typeof source === 'function' ? layersAlone(source) : source);
   const layout = new RootfsLayout(plan);
   const fill = async (from: number, bytes: number): Promise<Buffer> => {
     const chunk = Buffer.allocUnsafeSlow(Math.min(bytes, range.to - from));
@@ -51,6 +55,15 @@ export async function* writeRootfs(
     await underway.catch(() => {});
     await reads.close();
   }
+}
+
+/** No packs. */
+function layersAlone(openLayer: OpenLayer): BodySource {
+  return { openLayer, packed: () => undefined, openPack: noPack, forgetPack: () => undefined };
+}
+
+async function noPack(pack: Digest): Promise<never> {
+  throw new VarveError('BLOB_UNKNOWN', `there is no pack ${pack}`, { pack });
 }
 
 function checkRange({ from, to }: ByteRange, length: number): void {

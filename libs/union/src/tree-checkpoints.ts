@@ -2,7 +2,9 @@ import type { ChainId } from '#core/digest';
 import { isVarveError } from '#core/error';
 import type { BlobStore, DerivedAddress } from '#ports/blob-store';
 import { readBlob } from '#ports/read-blob';
+import { packsOf } from './loose-bodies.js';
 import { decodeTree, encodeTree, type StackTree, treeCodecVersion } from './tree-codec.js';
+import type { Packs } from './tree-packing.js';
 
 /** More trees than this do not wait to be written: what is left out costs time, and what waits costs memory. */
 const waitingMax = 4;
@@ -13,11 +15,14 @@ const waitingMax = 4;
  */
 export class TreeCheckpoints {
   readonly #blobs: Pick<BlobStore, 'open' | 'stageDerived'>;
+  readonly #packs: Pick<Packs, 'packed' | 'load'> | undefined;
   #waiting = 0;
   #written: Promise<void> = Promise.resolve();
 
-  constructor(blobs: Pick<BlobStore, 'open' | 'stageDerived'>) {
+  /** `packs`: a checkpoint names the packs that hold bodies of its tree, and who reads it gets to know them. */
+  constructor(blobs: Pick<BlobStore, 'open' | 'stageDerived'>, packs?: Pick<Packs, 'packed' | 'load'>) {
     this.#blobs = blobs;
+    this.#packs = packs;
   }
 
   /** @throws UNAVAILABLE */
@@ -25,7 +30,9 @@ export class TreeCheckpoints {
     try {
       const reader = await this.#blobs.open(addressOf(chainId));
       try {
-        return await decodeTree(await readBlob(reader), chainId);
+        const { stack, tree, packs } = await decodeTree(await readBlob(reader), chainId);
+        await this.#packs?.load(packs);
+        return { stack, tree };
       } finally {
         await reader.close();
       }
@@ -52,9 +59,10 @@ export class TreeCheckpoints {
 
   /** A piece at a time, so that neither the server nor its memory feels how large the tree is. */
   async #write(tree: StackTree): Promise<void> {
+    const packs = this.#packs ? await packsOf(tree.tree, this.#packs) : [];
     const staged = await this.#blobs.stageDerived();
     try {
-      for (const piece of encodeTree(tree)) await staged.write(piece);
+      for (const piece of encodeTree(tree, packs)) await staged.write(piece);
       await staged.seal(addressOf(tree.stack.chainId));
     } finally {
       await staged.discard();

@@ -1,4 +1,4 @@
-import { type ChainId, digestFromHex, type DiffId, hexOf } from '#core/digest';
+import { type ChainId, type Digest, digestFromHex, type DiffId, hexOf } from '#core/digest';
 import { emptyStack, layersOfStack, type LayerStack } from '#core/layer-stack';
 import { type Column, columnPieces, type Columns, decodeColumnsInTurns, type ReadColumns } from '#tar/columns';
 import type { Lints } from '#tar/lint';
@@ -19,14 +19,20 @@ export interface StackTree {
   readonly tree: RootfsTree;
 }
 
+/** A tree as it was written: with the packs that hold bodies of it. */
+export interface WrittenTree extends StackTree {
+  readonly packs: readonly Digest[];
+}
+
 /** A merged tree and its stack as bytes that check themselves, in pieces: each is made when it is asked for. */
-export function encodeTree({ stack, tree }: StackTree): Generator<Uint8Array> {
+export function encodeTree({ stack, tree }: StackTree, packs: readonly Digest[]): Generator<Uint8Array> {
   const { depth, layers, layerPlaces, hasRootEntry, lints, nodeCount, xattrSets, ...columns } = tree;
   const facts: Facts = { depth, hasRootEntry, lints, nodeCount };
   return columnPieces(format, treeCodecVersion, {
     facts: Buffer.from(JSON.stringify(facts)),
-    stack: bytesOfLayers(layersOfStack(stack)),
-    layers: bytesOfLayers(layers),
+    packs: bytesOf(packs),
+    stack: bytesOf(layersOfStack(stack)),
+    layers: bytesOf(layers),
     layerPlaces: Uint32Array.from(layerPlaces),
     ...xattrSets,
     ...(columns satisfies Columns),
@@ -37,10 +43,10 @@ export function encodeTree({ stack, tree }: StackTree): Generator<Uint8Array> {
  * The layers of the stack, which may be thousands, are read when somebody asks for them.
  * @throws CORRUPT when the bytes are not those of a tree of this version, whole and unchanged
  */
-export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<StackTree> {
+export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<WrittenTree> {
   const columns = await decodeColumnsInTurns(bytes, format, treeCodecVersion);
   const stack = columns.u8('stack');
-  return { stack: new WrittenStack(chainId, stack), tree: readTree(columns) };
+  return { stack: new WrittenStack(chainId, stack), tree: readTree(columns), packs: readDigests(columns.u8('packs')) };
 }
 
 /** A stack whose layers are still the bytes they were written as. */
@@ -59,7 +65,7 @@ class WrittenStack implements LayerStack {
   }
 
   get layers(): readonly DiffId[] {
-    if (this.#bytes) this.#layers = readLayers(this.#bytes);
+    if (this.#bytes) this.#layers = readDigests(this.#bytes) as DiffId[];
     this.#bytes = undefined;
     return this.#layers;
   }
@@ -69,7 +75,7 @@ function readTree({ u8, u16, u32, i32, f64 }: ReadColumns): RootfsTree {
   const facts = JSON.parse(Buffer.from(u8('facts')).toString()) as Facts;
   return {
     ...facts,
-    layers: readLayers(u8('layers')),
+    layers: readDigests(u8('layers')) as DiffId[],
     layerPlaces: Array.from(u32('layerPlaces')),
     nameEnd: u32('nameEnd'),
     names: u8('names'),
@@ -108,14 +114,13 @@ interface Facts {
   readonly nodeCount: number;
 }
 
-function bytesOfLayers(layers: readonly DiffId[]): Uint8Array {
-  return Buffer.from(layers.map(hexOf).join(''), 'hex');
+function bytesOf(digests: readonly Digest[]): Uint8Array {
+  return Buffer.from(digests.map(hexOf).join(''), 'hex');
 }
 
-function readLayers(column: Column): DiffId[] {
+function readDigests(column: Column): Digest[] {
   const hex = Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString('hex');
-  return Array.from(
-    { length: column.byteLength / digestBytes },
-    (_, at) => digestFromHex(hex.slice(at * digestBytes * 2, (at + 1) * digestBytes * 2)) as DiffId,
+  return Array.from({ length: column.byteLength / digestBytes }, (_, at) =>
+    digestFromHex(hex.slice(at * digestBytes * 2, (at + 1) * digestBytes * 2)),
   );
 }

@@ -7,6 +7,7 @@ import { mergeLayer } from './merge-trees.js';
 import { emptyTree, type RootfsTree, treeBytes } from './rootfs-tree.js';
 import type { TreeCheckpoints } from './tree-checkpoints.js';
 import type { StackTree } from './tree-codec.js';
+import type { TreePacking } from './tree-packing.js';
 
 export interface TreeStoreOptions {
   /** Reads the index of a layer of a repository. @throws BLOB_UNKNOWN, CORRUPT, UNAVAILABLE */
@@ -15,6 +16,8 @@ export interface TreeStoreOptions {
   readonly cacheBytes: number;
   /** Where trees outlive the process. Absent: they do not. */
   readonly checkpoints?: Pick<TreeCheckpoints, 'read' | 'writeSoon'>;
+  /** Who packs the bodies of trees that draw from many layers. Absent: nobody does. */
+  readonly packing?: TreePacking;
 }
 
 /** What a plan takes beside its tree, for each node. */
@@ -44,8 +47,13 @@ export class TreeStore {
    * @throws LAYER_INVALID (a layer has no meaning on those below it; detail names it as `layer`), LIMIT_EXCEEDED,
    * BLOB_UNKNOWN, CORRUPT, UNAVAILABLE
    */
-  tree(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> {
-    return this.#shared(stack, `tree ${repo}`, () => this.#merged(repo, stack));
+  async tree(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> {
+    const tree = await this.#stored(repo, stack);
+    // A tree that somebody wants is packed, and written again: the checkpoint tells the packs.
+    const written = (isPacked: boolean): void =>
+      void (isPacked && this.#options.checkpoints?.writeSoon({ stack, tree }));
+    this.#options.packing?.lookSoon(repo, tree, written);
+    return tree;
   }
 
   /** The tree of a stack and one layer on top of it, whose index need not be stored yet. @throws as `tree` */
@@ -57,8 +65,8 @@ export class TreeStore {
     const whole = stackOn(stack, [added.diffId]);
     // Not shared with `tree`, which fails for a layer that is not stored.
     return this.#shared(whole, `with ${repo}`, async () => {
-      const tree = putOn(await this.tree(repo, stack), added.diffId, added.index);
-      if (whole.depth % checkpointLayers === 0) this.#options.checkpoints?.writeSoon({ stack: whole, tree });
+      const tree = this.#putOn(await this.#stored(repo, stack), added.diffId, added.index);
+      if (whole.depth % checkpointLayers === 0) this.#writeSoon(repo, { stack: whole, tree }, added.diffId);
       return tree;
     });
   }
@@ -70,6 +78,24 @@ export class TreeStore {
   async knownStack(chainId: ChainId, depth: number): Promise<LayerStack | undefined> {
     const known = await this.#known(chainId);
     return known?.stack.depth === depth ? known.stack : undefined;
+  }
+
+  #stored(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> {
+    return this.#shared(stack, `tree ${repo}`, () => this.#merged(repo, stack));
+  }
+
+  /** Packs what is to be packed, and then writes the tree. */
+  #writeSoon(repo: RepositoryName, tree: StackTree, unstored?: DiffId): void {
+    const { packing, checkpoints } = this.#options;
+    const write = (): void => checkpoints?.writeSoon(tree);
+    if (packing) packing.lookSoon(repo, tree.tree, write, unstored);
+    else write();
+  }
+
+  #putOn(lower: RootfsTree, diffId: DiffId, index: LayerIndex): RootfsTree {
+    const tree = putOn(lower, diffId, index);
+    this.#options.packing?.grew(lower, tree);
+    return tree;
   }
 
   /** Waits for a merge of the same stack in the same repository when there is one: another may lack the layers. */
@@ -100,8 +126,9 @@ export class TreeStore {
       }
       missing.push(top);
     }
-    for (const diffId of missing.toReversed()) tree = putOn(tree, diffId, await this.#options.loadIndex(repo, diffId));
-    if (missing.length >= mergesMax) this.#options.checkpoints?.writeSoon({ stack, tree });
+    for (const diffId of missing.toReversed())
+      tree = this.#putOn(tree, diffId, await this.#options.loadIndex(repo, diffId));
+    if (missing.length >= mergesMax) this.#writeSoon(repo, { stack, tree });
     return tree;
   }
 

@@ -1,13 +1,13 @@
-import { hexOf } from '#core/digest';
 import type { CommitRow } from '#core/graph-row';
 import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
 import { compressTar, type TarCompression } from '#materialize/compress-tar';
+import { tarName } from '#materialize/tarball-name';
 import { writeRootfs } from '#materialize/write-rootfs';
 import { layerStackOf } from '#ports/read-stack';
 import { commitForTree } from '#query/platform-commit';
 import { resolve } from '#query/resolve';
-import { planRootfs, unionVersion, writerVersion } from '#union/rootfs-plan';
+import { planRootfs } from '#union/rootfs-plan';
 import type { Engine } from '../engine.js';
 
 /** Bytes that were planned and not made yet; `size` is exact. */
@@ -29,7 +29,7 @@ export async function rootfsCommit(
 
 /** Known without reading anything: equal stacks written by equal code are equal bytes. */
 export function rootfsTag({ chainId }: CommitRow, suffix: string): string {
-  return `"u${unionVersion}w${writerVersion}-${hexOf(chainId)}${suffix}"`;
+  return `"${tarName(chainId)}${suffix}"`;
 }
 
 /** Plans the tar. @throws LAYER_INVALID, CORRUPT, LIMIT_EXCEEDED */
@@ -37,7 +37,7 @@ export async function openRootfs({ graph, trees, layers }: Engine, commit: Commi
   const plan = planRootfs(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
   return {
     size: plan.length,
-    read: (from, to) => writeRootfs(plan, (diffId) => layers.open(commit.repo, diffId), { from, to }),
+    read: (from, to) => writeRootfs(plan, layers.bodies(commit.repo), { from, to }),
   };
 }
 
