@@ -11,6 +11,7 @@ import { fsckRules } from '#query/fsck-finding';
 import { layer } from '../fixture/layer-builder.js';
 import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { appImage, baseLayer, webImage, type Workspace, workspace } from './harness/archives.js';
+import { embedded } from './harness/mode.js';
 import { cleanEnvironment, projectRoot, type Server, startServer } from './harness/server.js';
 import { storedIn } from './harness/stored.js';
 import { type Varve, varveAt } from './harness/varve.js';
@@ -30,6 +31,9 @@ interface Line {
 /** Came compressed, so that it has a seekable copy. */
 const moreLayer = layer({ 'more/': null, 'more/text': randomBytes(200_000) }, 'gzip');
 
+/** Plain, and large enough that its index is kept. */
+const otherLayer = layer({ 'other/': null, 'other/text': randomBytes(100_000) });
+
 let work: Workspace;
 /** A store after loads, commits and moves, its server stopped: every damage is done to a copy of it. */
 let sound: string;
@@ -44,6 +48,8 @@ beforeAll(async () => {
   const more = await work.file('more.tar', moreLayer.blob);
   await succeed(varve('branch', 'main', '1.0', '--repo', 'app'));
   await succeed(varve('commit', more, '-m', 'more', '--repo', 'app', '-b', 'main'));
+  const other = await work.file('other.tar', otherLayer.blob);
+  await succeed(varve('commit', other, '-m', 'other', '--repo', 'app', '-b', 'main'));
   await succeed(varve('commit', '--empty', '-m', 'words', '--repo', 'app', '-b', 'main'));
   await succeed(varve('branch', 'gone', '--repo', 'app'));
   await succeed(varve('branch', '-d', 'gone', '--repo', 'app'));
@@ -51,7 +57,9 @@ beforeAll(async () => {
 });
 afterAll(() => work?.remove());
 
-describe('a sound store', () => {
+const onFiles = embedded('it copies and damages the files of a store');
+
+onFiles.describe('a sound store', () => {
   it('gives nothing and exit code 0, full and quick', async () => {
     await onCopy(undefined, async ({ varve }) => {
       expect(await varve('fsck')).toMatchObject({ code: 0, stdout: '' });
@@ -65,7 +73,7 @@ describe('a sound store', () => {
       const { records, blobs, layers, commits, bytes } = summary?.checked ?? {};
       const state = await varve.json<{ commits: number }>('status');
       // Two repositories share the base layer, which is checked once and counted once.
-      expect([commits, layers]).toEqual([state.commits, 4]);
+      expect([commits, layers]).toEqual([state.commits, 5]);
       expect(Number(records)).toBeGreaterThan(6);
       expect(blobs).toBe((await storedIn(sound)).blobs.filter((file) => file.includes('blobs/sha256/')).length);
       expect(Number(bytes)).toBeGreaterThan(200_000);
@@ -105,7 +113,7 @@ describe('a sound store', () => {
   }, 60_000);
 });
 
-describe('damage is found, each by its own word', () => {
+onFiles.describe('damage is found, each by its own word', () => {
   it.each<[what: string, rule: string, quick: boolean | string, damage: (data: string) => void | Promise<void>]>([
     ['a flipped bit in a plain layer', 'blob-digest', false, (data) => flipBit(blobFile(data, baseLayer.diffId))],
     ['a flipped bit in a gzip layer', 'blob-digest', false, (data) => flipBit(blobFile(data, moreLayer.digest))],
@@ -120,7 +128,7 @@ describe('damage is found, each by its own word', () => {
       'an index of another layer',
       'index-differs',
       false,
-      (data) => replace(derivedFile(data, 'index', moreLayer.diffId), derivedFile(data, 'index', baseLayer.diffId)),
+      (data) => replace(derivedFile(data, 'index', moreLayer.diffId), derivedFile(data, 'index', otherLayer.diffId)),
     ],
     [
       'a flipped bit in a seekable copy',
@@ -328,30 +336,33 @@ describe('completion', () => {
     expect(ran.stderr).toMatch(/bash, zsh, fish/);
   });
 
-  (hasBash ? it : it.skip)('completes verbs, options, words and refs in bash, with and without a server', async () => {
-    await onCopy(undefined, async ({ server }) => {
-      const complete = (line: string, url = server.url): string[] => {
-        const script = `source <(varve completion bash); COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _varve; printf '%s\\n' "\${COMPREPLY[@]}"`;
-        const env = cleanEnvironment({
-          PATH: `${projectRoot}/bin:${process.env['PATH']}`,
-          VARVE_SERVER: url,
-          VARVE_REPO: 'app',
-        });
-        return execFileSync('bash', ['-c', script], { env }).toString().split('\n').filter(Boolean);
-      };
-      expect(complete('varve che')).toEqual(['checkout']);
-      expect(complete('varve re')).toEqual(expect.arrayContaining(['refs', 'reflog', 'reset', 'rebuild']));
-      expect(complete('varve fsck --q')).toEqual(expect.arrayContaining(['--quick', '--quiet']));
-      expect(complete('varve completion z')).toEqual(['zsh']);
-      expect(complete("varve show ''")).toEqual(expect.arrayContaining(['main', 'latest', '1.0']));
-      expect(complete('varve --repo app log ma')).toEqual(['main']);
-      // A file belongs there: bash completes it.
-      expect(complete('varve checkout main -o ma')).toEqual([]);
-      const startedMs = performance.now();
-      expect(complete('varve show ma', 'http://127.0.0.1:9')).toEqual([]);
-      expect(performance.now() - startedMs).toBeLessThan(5_000);
-    });
-  });
+  (hasBash ? onFiles.it : it.skip)(
+    'completes verbs, options, words and refs in bash, with and without a server',
+    async () => {
+      await onCopy(undefined, async ({ server }) => {
+        const complete = (line: string, url = server.url): string[] => {
+          const script = `source <(varve completion bash); COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _varve; printf '%s\\n' "\${COMPREPLY[@]}"`;
+          const env = cleanEnvironment({
+            PATH: `${projectRoot}/bin:${process.env['PATH']}`,
+            VARVE_SERVER: url,
+            VARVE_REPO: 'app',
+          });
+          return execFileSync('bash', ['-c', script], { env }).toString().split('\n').filter(Boolean);
+        };
+        expect(complete('varve che')).toEqual(['checkout']);
+        expect(complete('varve re')).toEqual(expect.arrayContaining(['refs', 'reflog', 'reset', 'rebuild']));
+        expect(complete('varve fsck --q')).toEqual(expect.arrayContaining(['--quick', '--quiet']));
+        expect(complete('varve completion z')).toEqual(['zsh']);
+        expect(complete("varve show ''")).toEqual(expect.arrayContaining(['main', 'latest', '1.0']));
+        expect(complete('varve --repo app log ma')).toEqual(['main']);
+        // A file belongs there: bash completes it.
+        expect(complete('varve checkout main -o ma')).toEqual([]);
+        const startedMs = performance.now();
+        expect(complete('varve show ma', 'http://127.0.0.1:9')).toEqual([]);
+        expect(performance.now() - startedMs).toBeLessThan(5_000);
+      });
+    },
+  );
 });
 
 it('has each of its rules, with its severity, in the reference', () => {

@@ -14,7 +14,9 @@ import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { randomBytesOf } from '../fixture/bytes-random.js';
 import { layer } from '../fixture/layer-builder.js';
 import { appImage, appLayer, baseLayer, webImage } from './harness/archives.js';
+import { embedded } from './harness/mode.js';
 import { cleanEnvironment, projectRoot, type Server, startServer } from './harness/server.js';
+import { storedIn } from './harness/stored.js';
 
 let server: Server;
 beforeAll(async () => (server = await startServer()));
@@ -72,8 +74,8 @@ function commit(repo: string, query: string, body?: Uint8Array<ArrayBuffer>, hea
   return ask(path, { method: 'POST', headers, ...(body ? { body } : {}) });
 }
 
-async function staged(): Promise<string[]> {
-  return readdir(join(server.data, 'staging'));
+async function staged(): Promise<readonly string[]> {
+  return (await storedIn(server.data)).staging;
 }
 
 const bytesOf = (buffer: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(buffer);
@@ -469,25 +471,28 @@ describe('rootfs.tar', () => {
     expect(execFileSync('tar', ['-t'], { input: Buffer.from(await answer.arrayBuffer()) }).toString()).toBe('');
   });
 
-  it('stops when the client leaves, and cuts the connection when stored bytes turn out to be lost', async () => {
-    const repo = await create();
-    const big = layer({ 'big.bin': Buffer.alloc(64 << 20, 'x') });
-    await read(schema.createdCommit, commit(repo, 'message=big', bytesOf(big.tar)), 201);
-    const bigPath = pathOf(repo, 'commits', 'main', 'rootfs.tar');
-    const request = httpRequest(server.url + bigPath).end();
-    const [response] = (await once(request, 'response')) as [{ destroy(): void }];
-    response.destroy();
-    await until(() => Promise.resolve(/rootfs\.tar","status":200,"code":"CANCELLED"/.test(server.output())));
-    expect((await (await ask(bigPath)).arrayBuffer()).byteLength).toBeGreaterThan(64 << 20);
+  embedded('it damages a file of the store').it(
+    'stops when the client leaves, and cuts the connection when stored bytes turn out to be lost',
+    async () => {
+      const repo = await create();
+      const big = layer({ 'big.bin': Buffer.alloc(64 << 20, 'x') });
+      await read(schema.createdCommit, commit(repo, 'message=big', bytesOf(big.tar)), 201);
+      const bigPath = pathOf(repo, 'commits', 'main', 'rootfs.tar');
+      const request = httpRequest(server.url + bigPath).end();
+      const [response] = (await once(request, 'response')) as [{ destroy(): void }];
+      response.destroy();
+      await until(() => Promise.resolve(/rootfs\.tar","status":200,"code":"CANCELLED"/.test(server.output())));
+      expect((await (await ask(bigPath)).arrayBuffer()).byteLength).toBeGreaterThan(64 << 20);
 
-    const hex = big.diffId.slice('sha256:'.length);
-    const folder = join(server.data, 'blobs/sha256', hex.slice(0, 2), hex);
-    for (const incarnation of await readdir(folder)) await truncate(join(folder, incarnation), 32 << 20);
-    const cut = await ask(bigPath);
-    expect(cut.status).toBe(200);
-    await expect(cut.arrayBuffer()).rejects.toThrow();
-    expect((await ask(path)).status).toBe(200);
-  });
+      const hex = big.diffId.slice('sha256:'.length);
+      const folder = join(server.data, 'blobs/sha256', hex.slice(0, 2), hex);
+      for (const incarnation of await readdir(folder)) await truncate(join(folder, incarnation), 32 << 20);
+      const cut = await ask(bigPath);
+      expect(cut.status).toBe(200);
+      await expect(cut.arrayBuffer()).rejects.toThrow();
+      expect((await ask(path)).status).toBe(200);
+    },
+  );
 });
 
 describe('an archive', () => {
@@ -572,7 +577,7 @@ describe('the graph', () => {
   });
 });
 
-describe('a server whose log has lost records', () => {
+embedded('the log is a file that it deletes').describe('a server whose log has lost records', () => {
   it('says that it is not ready, reads what the graph has, and refuses writes', async () => {
     const data = await mkdtemp(join(tmpdir(), 'varve-halted-'));
     const whole = await startServer({ data });

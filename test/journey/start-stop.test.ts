@@ -8,6 +8,7 @@ import { layer } from '../fixture/layer-builder.js';
 import { mountSmallDisk } from '../fixture/bytes-small-disk.js';
 import { randomBytesOf } from '../fixture/bytes-random.js';
 import { type Workspace, workspace } from './harness/archives.js';
+import { embedded } from './harness/mode.js';
 import { cleanEnvironment, startAndFail, startServer } from './harness/server.js';
 import { type Stored, storedIn } from './harness/stored.js';
 import { finished, varveAt, varveCommand } from './harness/varve.js';
@@ -38,44 +39,56 @@ it('keeps everything over a stop and a start, also when the graph was deleted', 
   expect(await third.stop()).toBe(0);
 });
 
-it('says where it listens and what to try next', async () => {
-  const server = await startServer();
-  expect(server.output()).toContain(server.url);
-  expect(server.output()).toContain('varve load');
-  await server.stop();
-});
+embedded('a gateway is started by those who know what to try').it(
+  'says where it listens and what to try next',
+  async () => {
+    const server = await startServer();
+    expect(server.output()).toContain(server.url);
+    expect(server.output()).toContain('varve load');
+    await server.stop();
+  },
+);
 
-it('varve serve becomes the server, from any folder, with ./data below it', async () => {
-  const folder = join(work.path, 'serve here');
-  mkdirSync(folder);
-  const child = spawn(varveCommand, ['serve'], { cwd: folder, env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0' }) });
-  let said = '';
-  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
-  while (!/http:\/\/\S+/.test(said)) await once(child.stdout, 'data');
-  const varve = varveAt(/http:\/\/\S+/.exec(said)![0]);
-  expect((await varve('init', 'here')).code).toBe(0);
-  child.kill('SIGTERM');
-  expect((await once(child, 'close'))[0]).toBe(0);
-  expect(execFileSync('ls', [join(folder, 'data')]).toString()).toContain('log.db');
-});
+embedded('varve serve is the one process').it(
+  'varve serve becomes the server, from any folder, with ./data below it',
+  async () => {
+    const folder = join(work.path, 'serve here');
+    mkdirSync(folder);
+    const child = spawn(varveCommand, ['serve'], {
+      cwd: folder,
+      env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0' }),
+    });
+    let said = '';
+    child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+    while (!/http:\/\/\S+/.test(said)) await once(child.stdout, 'data');
+    const varve = varveAt(/http:\/\/\S+/.exec(said)![0]);
+    expect((await varve('init', 'here')).code).toBe(0);
+    child.kill('SIGTERM');
+    expect((await once(child, 'close'))[0]).toBe(0);
+    expect(execFileSync('ls', [join(folder, 'data')]).toString()).toContain('log.db');
+  },
+);
 
-it('finishes an upload in flight before it stops', async () => {
-  const server = await startServer();
-  const varve = varveAt(server.url);
-  await varve('init', 'app');
-  const bytes = layer({ f: randomBytesOf(1, 200_000) }).tar;
-  const child = varve.start({}, 'commit', '-', '-m', 'in flight', '--json');
-  child.stdin.write(bytes.subarray(0, 100_000));
-  // In flight is when the server has begun to keep it; how soon that is depends on the machine.
-  while ((await storedIn(server.data)).staging.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-  const stopped = server.stop();
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const ran = await finished(child, bytes.subarray(100_000));
-  expect(ran).toMatchObject({ code: 0, stderr: '' });
-  expect(await stopped).toBe(0);
-});
+embedded('an object store shows nothing of an upload that small').it(
+  'finishes an upload in flight before it stops',
+  async () => {
+    const server = await startServer();
+    const varve = varveAt(server.url);
+    await varve('init', 'app');
+    const bytes = layer({ f: randomBytesOf(1, 200_000) }).tar;
+    const child = varve.start({}, 'commit', '-', '-m', 'in flight', '--json');
+    child.stdin.write(bytes.subarray(0, 100_000));
+    // In flight is when the server has begun to keep it; how soon that is depends on the machine.
+    while ((await storedIn(server.data)).staging.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const stopped = server.stop();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const ran = await finished(child, bytes.subarray(100_000));
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(await stopped).toBe(0);
+  },
+);
 
-it('refuses a port that is taken, with PORT_IN_USE and 2', async () => {
+embedded('it is about the one process').it('refuses a port that is taken, with PORT_IN_USE and 2', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
@@ -90,20 +103,23 @@ it('refuses a port that is taken, with PORT_IN_USE and 2', async () => {
   });
 });
 
-it('refuses a data folder that another process has, with DATA_IN_USE and 2, and takes it when that process was killed', async () => {
-  const data = join(work.path, 'owned');
-  const owner = await startServer({ data });
-  await varveAt(owner.url)('init', 'app');
-  const { code, output } = await startAndFail({ data });
-  expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(/DATA_IN_USE[\s\S]*owned/) as string });
-  expect((await varveAt(owner.url)('repos')).stdout).toContain('app');
-  await owner.kill();
-  const next = await startServer({ data });
-  expect((await varveAt(next.url)('repos')).stdout).toContain('app');
-  await next.stop();
-});
+embedded('servers are shared').it(
+  'refuses a data folder that another process has, with DATA_IN_USE and 2, and takes it when that process was killed',
+  async () => {
+    const data = join(work.path, 'owned');
+    const owner = await startServer({ data });
+    await varveAt(owner.url)('init', 'app');
+    const { code, output } = await startAndFail({ data });
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(/DATA_IN_USE[\s\S]*owned/) as string });
+    expect((await varveAt(owner.url)('repos')).stdout).toContain('app');
+    await owner.kill();
+    const next = await startServer({ data });
+    expect((await varveAt(next.url)('repos')).stdout).toContain('app');
+    await next.stop();
+  },
+);
 
-it('refuses a configuration with mistakes, and names all of them', async () => {
+embedded('it is about the one process').it('refuses a configuration with mistakes, and names all of them', async () => {
   const env = { VARVE_LISTEN: 'nowhere', VARVE_GRPAH: 'memory:', VARVE_BLOB_STORE: 'ftp:x' };
   const { code, output } = await startAndFail({ data: join(work.path, 'config'), env });
   expect(code).toBe(2);
@@ -111,7 +127,7 @@ it('refuses a configuration with mistakes, and names all of them', async () => {
   for (const name of Object.keys(env)) expect(output).toContain(name);
 });
 
-it('refuses a data folder that cannot be made', async () => {
+embedded('servers need no folder').it('refuses a data folder that cannot be made', async () => {
   const file = join(work.path, 'a-file');
   writeFileSync(file, '');
   const { code, output } = await startAndFail({ data: join(file, 'data') });
@@ -120,7 +136,7 @@ it('refuses a data folder that cannot be made', async () => {
   expect(output).not.toMatch(/^ +at /m);
 });
 
-describe('a disk that fills up', () => {
+embedded('the disk is that of the servers').describe('a disk that fills up', () => {
   const layerBytes = layer({ big: randomBytesOf(7, 12 << 20) }).tar;
 
   interface Disk {
