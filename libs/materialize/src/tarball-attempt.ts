@@ -12,6 +12,8 @@ export interface AttemptOptions extends TarballSources {
   readonly clock: Clock;
   /** Makes the keys of tries; 16 bytes or more that nobody guesses. */
   readonly random: () => Uint8Array;
+  /** How often the lease is renewed; 10 s. */
+  readonly renewMs?: number;
 }
 
 /** How a try ended. `failed` has its reason; after `lost` the job is none of this worker's business. */
@@ -62,7 +64,8 @@ export class TarballAttempt {
     const stop = () => this.#ending.abort(new Ended('released'));
     this.#stopping.addEventListener('abort', stop);
     if (this.#stopping.aborted) stop();
-    const renewing = setInterval(() => void this.#renew(), jobRule.renewMs);
+    const renewing = setInterval(() => void this.#renew(), this.#options.renewMs ?? jobRule.renewMs);
+    renewing.unref();
     try {
       return await this.#assemble();
     } catch (error) {
