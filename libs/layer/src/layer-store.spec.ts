@@ -63,6 +63,20 @@ describe('LayerStore', () => {
     expect(await collect(blobs.staged())).toEqual([]);
   });
 
+  it('makes the index of a small plain layer from its bytes, whenever it is asked for, and stores none', async () => {
+    const small = tarBytes([{ name: 'small', body: 'x'.repeat(1_000) }]);
+    const smallId = digestOf(small) as DiffId;
+    const layers = new LayerStore(graphOf([await store(small)]), blobs);
+    const made = await layers.index(repo, smallId);
+    expect(encodeLayerIndex(await layers.index(repo, smallId))).toEqual(encodeLayerIndex(made));
+    expect(made.entries.count).toBe(1);
+    expect(await collect(blobs.derived('index'))).toEqual([]);
+    const flipped = Buffer.from(small);
+    flipped[600] = 0x58;
+    await writeFile(await onlyFile('blobs'), flipped);
+    await expect(layers.index(repo, smallId)).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
   it('makes it once when many want it at the same time', async () => {
     const { layers } = await storeOf(gzipSync(tar));
     await blobs.delete(seekableAddress(diffId));

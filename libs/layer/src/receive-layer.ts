@@ -5,7 +5,7 @@ import type { BlobStore, StagedBlob, StagedDerived } from '#ports/blob-store';
 import { decodeLayerIndex, encodeLayerIndex, type LayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { decompress } from './decompress.js';
-import { indexAddress, seekableAddress } from './derived-address.js';
+import { indexAddress, keepsIndex, seekableAddress } from './derived-address.js';
 import { refuseMismatch, refuseSize } from './mismatch.js';
 
 /** What the sender says of the layer. Each that is given must hold. */
@@ -27,7 +27,7 @@ export interface ReceivedLayer {
   readonly tarBytes: number;
   /** Its index, which is kept beside the bytes and not in memory. @throws UNAVAILABLE */
   readIndex(): Promise<LayerIndex>;
-  /** Makes the bytes durable, then they, the index and the seekable copy are visible. Once. @throws STORAGE_FULL, UNAVAILABLE (nothing is kept) */
+  /** Makes the bytes durable, then they, the index, if it is kept, and the seekable copy are visible. Once. @throws STORAGE_FULL, UNAVAILABLE (nothing is kept) */
   seal(): Promise<NamedBlob>;
   /** Leaves nothing behind. No effect after `seal`; may always be called. */
   discard(): Promise<void>;
@@ -132,7 +132,7 @@ async function seal(
   const address = await original.seal();
   try {
     await seekable?.seal(seekableAddress(diffId));
-    await index.seal(indexAddress(diffId));
+    if (keepsIndex({ tarBytes, isPlain: !seekable })) await index.seal(indexAddress(diffId));
   } catch (error) {
     await blobs.delete(address);
     throw error;

@@ -12,6 +12,8 @@ import { listTree } from './ls.js';
 import { parsePath } from './path-argument.js';
 import { usage } from './usage.js';
 
+/** Large enough for their indexes to be kept. */
+const tool = 'x'.repeat(70_000);
 const base = layer({
   bin: { link: 'usr/bin' },
   'etc/': null,
@@ -20,7 +22,7 @@ const base = layer({
   'etc/passwd': 'root\n',
   'usr/': null,
   'usr/bin/': null,
-  'usr/bin/tool': 'x'.repeat(5_000),
+  'usr/bin/tool': tool,
 });
 const top = layerOf([
   { name: 'etc/', type: 'directory' },
@@ -29,7 +31,7 @@ const top = layerOf([
   { name: 'etc/passwd', body: 'root\n', mode: 0o600, uid: 7 },
   { name: 'usr/', type: 'directory' },
   { name: 'usr/bin/', type: 'directory' },
-  { name: 'usr/bin/tool', body: 'x'.repeat(5_000) },
+  { name: 'usr/bin/tool', body: tool },
   { name: 'usr/bin/su', body: 'su', mode: 0o4755 },
   { name: 'bin/', type: 'directory' },
 ]);

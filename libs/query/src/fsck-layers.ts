@@ -3,7 +3,7 @@ import { isVarveError } from '#core/error';
 import type { LayerRow } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import { decompress } from '#layer/decompress';
-import { indexAddress, seekableAddress } from '#layer/derived-address';
+import { indexAddress, keepsIndex, seekableAddress } from '#layer/derived-address';
 import type { BlobAddress, BlobReader, BlobStore, DerivedAddress } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { readBlob, streamBlob } from '#ports/read-blob';
@@ -81,7 +81,7 @@ export class ContentCheck {
 
   async *#derivedSizes(row: LayerRow, held: readonly BlobAddress[]): AsyncGenerator<FsckStep> {
     const { blobs } = this.#stores;
-    if ((await blobs.stat(indexAddress(row.diffId))) === undefined) yield missingIndex(row);
+    if (hasIndex(row) && (await blobs.stat(indexAddress(row.diffId))) === undefined) yield missingIndex(row);
     if (held.some(({ digest }) => digest === row.diffId)) return;
     const size = await blobs.stat(seekableAddress(row.diffId));
     if (size === undefined) yield missingSeekable(row);
@@ -92,8 +92,9 @@ export class ContentCheck {
   async *#derivedBytes(row: LayerRow, held: readonly BlobAddress[]): AsyncGenerator<FsckStep> {
     const index = yield* this.#scanAnyForm(row, held);
     const stored = await this.#readIfHeld(indexAddress(row.diffId));
-    if (!stored) yield missingIndex(row);
-    else if (index && Buffer.compare(stored, index) !== 0) {
+    if (!stored) {
+      if (hasIndex(row)) yield missingIndex(row);
+    } else if (index && Buffer.compare(stored, index) !== 0) {
       yield found('index-differs', {
         what: row.diffId,
         where: `index of layer ${row.diffId}`,
@@ -209,6 +210,11 @@ class LayerScan {
       return undefined;
     }
   }
+}
+
+/** Whether there should be one; a small layer may have one of an earlier version of the server. */
+function hasIndex({ diffId, tarBytes, encodings }: LayerRow): boolean {
+  return keepsIndex({ tarBytes, isPlain: encodings.some(({ digest }) => digest === diffId) });
 }
 
 function missingBlob(address: BlobAddress, namedBy: string): FsckStep {
