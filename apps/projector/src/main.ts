@@ -5,6 +5,6 @@ import { ProjectorModule } from './projector.module.js';
 
 await start({
   module: ProjectorModule,
-  greeting: (url, config) => greetingOf('projector', url, config),
+  greeting: (addresses, config) => greetingOf('projector', addresses, config),
   endsWhenFailed: true,
 });

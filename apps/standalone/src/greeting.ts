@@ -1,9 +1,10 @@
 import type { Config } from '#wiring/config';
 import { isServer, shownLocation } from '#wiring/location';
 import { foldersOf } from '#wiring/locations';
+import type { Addresses } from '#wiring/serve';
 
 /** Where it listens, where the data is, and what to try first. */
-export function greeting(url: string, { eventLog, graph, blobStore }: Config): string {
+export function greeting({ url, grpc }: Addresses, { eventLog, graph, blobStore }: Config): string {
   const folders = foldersOf([eventLog, blobStore]);
   const servers = [eventLog, graph, blobStore].filter(isServer).map(shownLocation);
   const places = [...folders, ...servers];
@@ -18,6 +19,7 @@ export function greeting(url: string, { eventLog, graph, blobStore }: Config): s
     '  bin/varve checkout HEAD -o rootfs.tar',
     '',
     `The REST interface: ${url}/api/v1/openapi.json`,
+    ...(grpc === null ? [] : [`gRPC listens on ${grpc}`]),
     '',
   ].join('\n');
 }

@@ -38,6 +38,9 @@ export const limit = {
   refUpdatesPerRecordMax: 1_000,
   ancestryStepsMax: 100_000,
   applyRecordsMax: 256,
+  /** What one step of the projection changes and reads at most, but for its last record: others wait while it is applied. */
+  applyChangesMax: 4_096,
+  applyBytesMax: 1 << 20,
 
   // Names.
   repositoryNameBytesMax: 255,
@@ -53,6 +56,10 @@ export const limit = {
   archiveImagesMax: 1_000,
   layersPerImageMax: 10_000,
   requestBodyBytesMax: 1 << 20,
+  /** A piece of an upload with what stands around it; sixteen may wait to be read. */
+  grpcMessageBytesMax: 2 << 20,
+  /** Streams of events that one process takes. */
+  watchersMax: 256,
 
   // The audit.
   proofBytesMax: 16 << 20,

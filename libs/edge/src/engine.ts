@@ -2,6 +2,7 @@ import type { VarveError } from '#core/error';
 import type { Submitter } from '#history/submitter';
 import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
+import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import type { GraphComparison } from '#projection/compare-graph';
 import type { Rebuilt } from '#projection/rebuild';
@@ -13,7 +14,7 @@ import type { TreeStore } from '#union/tree-store';
  */
 export interface Engine {
   readonly version: string;
-  readonly log: { readonly id: string };
+  readonly log: Pick<EventLog, 'id' | 'end' | 'follow'>;
   readonly graph: GraphReader;
   readonly blobs: BlobStore;
   readonly layers: LayerStore;

@@ -56,6 +56,7 @@ export const errorRendering = {
   BLOB_GONE: row('A blob that is named was removed', 409, 'ABORTED', 'BLOB_UNKNOWN', 0),
   GC_EPOCH_STALE: row('The request is older than the garbage collection', 409, 'ABORTED', 'BLOB_UNKNOWN', 0),
   REF_STALE: row('It is not what the request expects', 409, 'ABORTED', null),
+  EXPECTATION_REQUIRED: row('Force needs to know what it overwrites', 428, 'FAILED_PRECONDITION', null),
   NOT_FAST_FORWARD: row('The move would lose commits', 409, 'FAILED_PRECONDITION', 'DENIED'),
   TAG_IMMUTABLE: row('A tag does not move', 409, 'FAILED_PRECONDITION', 'DENIED'),
   TAG_TOMBSTONED: row('A deleted tag comes back only with its commit', 409, 'FAILED_PRECONDITION', 'DENIED'),

@@ -7,6 +7,8 @@ import { locationMistakes, type Role, standardPort } from './role.js';
 /** What the server is told from outside, parsed once. */
 export interface Config {
   readonly listen: ListenAddress;
+  /** Null: there is no gRPC door. */
+  readonly grpcListen: ListenAddress | null;
   readonly eventLog: EventLogLocation;
   readonly graph: GraphLocation;
   readonly blobStore: BlobStoreLocation;
@@ -42,6 +44,10 @@ export const settings = {
     standard: '127.0.0.1:7373',
     meaning:
       'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one. A projector takes port 7374 and a materializer 7375 unless told',
+  },
+  VARVE_GRPC_LISTEN: {
+    standard: 'VARVE_LISTEN, its port + 3',
+    meaning: 'The same for gRPC, HTTP/2 without TLS; off: no gRPC. A free port when VARVE_LISTEN has port 0',
   },
   VARVE_DATA: { standard: './data', meaning: 'Folder that the three addresses below are in unless they are given' },
   VARVE_EVENT_LOG: {
@@ -91,6 +97,7 @@ export function loadConfig(
   };
   const config = {
     listen: read('VARVE_LISTEN', parseListen),
+    grpcListen: read('VARVE_GRPC_LISTEN', (text) => (text === 'off' ? null : parseListen(text))),
     eventLog: read('VARVE_EVENT_LOG', (text) => Object.freeze(parseEventLogLocation(text))),
     graph: read('VARVE_GRAPH', (text) => Object.freeze(parseGraphLocation(text))),
     blobStore: read('VARVE_BLOB_STORE', (text) => Object.freeze(parseBlobStoreLocation(text, environment))),
@@ -106,7 +113,7 @@ export function loadConfig(
     throw new VarveError('CONFIG_INVALID', message, { mistakes });
   }
   // Without a mistake every field has its value.
-  return Object.freeze(config as { [Name in keyof typeof config]: NonNullable<(typeof config)[Name]> });
+  return Object.freeze(config as { [Name in keyof typeof config]: Exclude<(typeof config)[Name], undefined> });
 }
 
 /** What stands before an `@`, and what a parameter says that sounds like a secret. */
@@ -126,8 +133,19 @@ function textOf(environment: Readonly<Record<string, string | undefined>>, name:
   const given = environment[name];
   if (given !== undefined && given !== '') return given;
   if (name === 'VARVE_LISTEN') return `127.0.0.1:${standardPort(role)}`;
+  if (name === 'VARVE_GRPC_LISTEN') return besides(textOf(environment, 'VARVE_LISTEN', role));
   const dataFolder = resolve(environment['VARVE_DATA'] || settings.VARVE_DATA.standard);
   return settings[name].standard.replace('$VARVE_DATA', dataFolder);
+}
+
+/** The two ports between are those of a projector and a materializer on the same machine. */
+const grpcPortsAbove = 3;
+
+/** The gRPC door's address next to that of the REST door; none next to one that is told to be wrong. */
+function besides(listen: string): string {
+  const [, host = '', port = ''] = /^(.*?)(\d{1,5})$/.exec(listen) ?? [];
+  const number = Number(port) === 0 ? 0 : Number(port) + grpcPortsAbove;
+  return port === '' || Number(port) > 65_535 ? 'off' : `${host}${number}`;
 }
 
 function parseListen(text: string): ListenAddress {

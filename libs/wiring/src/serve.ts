@@ -18,10 +18,18 @@ export interface Served {
   readonly module: Type;
   /** What the doors need, before they open. */
   readonly prepare?: (app: NestFastifyApplication) => void;
-  /** Told on standard output when it listens; `url` is where. */
-  readonly greeting: (url: string, config: Config) => string;
+  /** Told on standard output when it listens. */
+  readonly greeting: (addresses: Addresses, config: Config) => string;
+  /** Where its gRPC door is open, of a process that has one. */
+  readonly grpcPort?: (app: NestFastifyApplication) => number | undefined;
   /** One that is of no use once it has failed ends by itself, so that a supervisor starts it again. */
   readonly endsWhenFailed: boolean;
+}
+
+/** Where a process listens. `grpc` is HOST:PORT, null without such a door. */
+export interface Addresses {
+  readonly url: string;
+  readonly grpc: string | null;
 }
 
 /** Starts a process and returns once it listens. What prevents that is told on standard error, and is its exit code. */
@@ -40,7 +48,7 @@ export async function start(served: Served): Promise<void> {
 }
 
 /** @throws CONFIG_INVALID, DATA_IN_USE, PORT_IN_USE, CORRUPT, UNAVAILABLE; what was opened is closed again */
-async function serve({ module, prepare, greeting, endsWhenFailed }: Served): Promise<void> {
+async function serve({ module, prepare, greeting, grpcPort, endsWhenFailed }: Served): Promise<void> {
   const adapter = createHttpServer();
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     abortOnError: false,
@@ -75,7 +83,9 @@ async function serve({ module, prepare, greeting, endsWhenFailed }: Served): Pro
   const end = endOnSignal(process, stoppable);
   void whenFailed();
   const address = server.address() as AddressInfo;
-  process.stdout.write(greeting(urlOf(address), config));
+  const port = grpcPort?.(app);
+  const grpc = port === undefined ? null : hostAndPort(config.grpcListen?.host ?? address.address, port);
+  process.stdout.write(greeting({ url: `http://${hostAndPort(address.address, address.port)}`, grpc }, config));
 
   async function whenFailed(): Promise<void> {
     const error = await running.failed;
@@ -91,6 +101,7 @@ async function listen(app: NestFastifyApplication, { host, port }: ListenAddress
   try {
     await app.listen({ host, port });
   } catch (cause) {
+    if (isVarveError(cause)) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     const place = `${host}:${port}`;
     if (code === 'EADDRINUSE') {
@@ -110,6 +121,6 @@ async function listen(app: NestFastifyApplication, { host, port }: ListenAddress
   }
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+function hostAndPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

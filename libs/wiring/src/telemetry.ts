@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { destination, type Logger, pino } from 'pino';
 import { renderingOf } from '#edge/error-rendering';
+import type { EndedCall } from '#edge/grpc/calls';
 import { failureOf } from '#edge/rest/request-failure';
 import type { LogLevel } from './config.js';
 
@@ -27,6 +28,20 @@ function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply
   if (failure && renderingOf(failure.code).http >= 500)
     logger.error({ ...line, err: failure.cause ?? failure }, failure.message);
   else logger.info(line, failure?.message ?? 'request');
+}
+
+/** The same line for each gRPC call. */
+export function logCall(logger: Logger, { id, method, repo, durationMs, error }: EndedCall): void {
+  const line = {
+    request: id,
+    method: 'gRPC',
+    route: method,
+    code: error?.code,
+    duration_ms: Math.round(durationMs * 10) / 10,
+    repository: repo,
+  };
+  if (error && renderingOf(error.code).http >= 500) logger.error({ ...line, err: error.cause ?? error }, error.message);
+  else logger.info(line, error?.message ?? 'request');
 }
 
 /** What the framework itself has to say: only when it is not well. */

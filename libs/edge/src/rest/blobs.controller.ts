@@ -2,10 +2,8 @@ import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Digest } from '#core/digest';
-import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
-import { streamBlob } from '#ports/read-blob';
-import { knownRepository } from '#query/known-repository';
+import { blobMediaType, openBlob } from '../command/blob.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
@@ -31,23 +29,12 @@ export class BlobsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const mediaType = await this.#mediaTypeOf(repo, digest);
+    const mediaType = await blobMediaType(this.engine, repo, digest);
     await addPosition(this.engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${digest}"`,
       headers: { 'content-type': mediaType },
-      open: async () => {
-        const reader = await this.engine.layers.openBlob(repo, digest);
-        return { size: reader.size, read: (from, to) => streamBlob(reader, from, to), close: () => reader.close() };
-      },
+      open: () => openBlob(this.engine, repo, digest),
     });
-  }
-
-  async #mediaTypeOf(repo: RepositoryName, digest: Digest): Promise<string> {
-    const { graph } = this.engine;
-    await knownRepository(graph, repo);
-    const row = await graph.blob(repo, digest);
-    if (row) return row.mediaType;
-    throw new VarveError('BLOB_UNKNOWN', `${repo} has no blob ${digest}`, { repository: repo, digest });
   }
 }

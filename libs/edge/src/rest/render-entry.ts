@@ -80,7 +80,7 @@ function renderAttributes(entry: Omit<TreeEntry, 'layer'>) {
 }
 
 /** Nanoseconds count forward, also before 1970: half a second before it is -1 seconds and 500,000,000. */
-function decimalSeconds({ mtimeSeconds, mtimeNanos }: Pick<TreeEntry, 'mtimeSeconds' | 'mtimeNanos'>): string {
+export function decimalSeconds({ mtimeSeconds, mtimeNanos }: Pick<TreeEntry, 'mtimeSeconds' | 'mtimeNanos'>): string {
   if (mtimeNanos === 0) return String(mtimeSeconds);
   const isBefore = mtimeSeconds < 0n;
   const whole = isBefore ? -(mtimeSeconds + 1n) : mtimeSeconds;

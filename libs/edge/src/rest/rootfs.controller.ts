@@ -2,16 +2,8 @@ import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common'
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { CommitRow } from '#core/graph-row';
-import { parsePlatform } from '#core/manifest';
 import type { RepositoryName } from '#core/name';
-import { compressTar, type TarCompression } from '#materialize/compress-tar';
-import { tarName } from '#materialize/tarball-name';
-import { writeRootfs } from '#materialize/write-rootfs';
-import { layerStackOf } from '#ports/read-stack';
-import { commitForTree } from '#query/platform-commit';
-import { resolve } from '#query/resolve';
-import { planRootfs } from '#union/rootfs-plan';
+import { compressedRootfs, openRootfs, rootfsCommit, rootfsTag } from '../command/rootfs.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
@@ -57,9 +49,7 @@ export class RootfsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const { graph } = this.engine;
-    const found = await resolve(graph, repo, rev);
-    const commit = await commitForTree(graph, found.commit, platform === undefined ? null : parsePlatform(platform));
+    const commit = await rootfsCommit(this.engine, repo, { rev, platform });
     await addPosition(this.engine, request, reply);
     const variant = rootfsVariant(format, request.headers);
     const file = `${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.${format}`;
@@ -68,23 +58,15 @@ export class RootfsController {
       'content-disposition': `attachment; filename="${file}"`,
       'varve-commit': commit.id,
     };
-    const etag = `"${tarName(commit.chainId)}${variant.tagSuffix}"`;
+    const etag = rootfsTag(commit, variant.tagSuffix);
     const open = () => openRootfs(this.engine, commit);
     const { compression } = variant;
     if (compression === null) await sendRange(reply, conditionsOf(request), { etag, headers, open });
-    else await sendStream(reply, conditionsOf(request), { etag, headers, open: () => compressed(open, compression) });
+    else
+      await sendStream(reply, conditionsOf(request), {
+        etag,
+        headers,
+        open: () => compressedRootfs(this.engine, commit, compression),
+      });
   }
-}
-
-async function compressed(open: () => ReturnType<typeof openRootfs>, compression: TarCompression) {
-  const { size, read } = await open();
-  return compressTar(read(0, size), compression);
-}
-
-async function openRootfs({ graph, trees, layers }: Engine, commit: CommitRow) {
-  const plan = planRootfs(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
-  return {
-    size: plan.length,
-    read: (from: number, to: number) => writeRootfs(plan, (diffId) => layers.open(commit.repo, diffId), { from, to }),
-  };
 }

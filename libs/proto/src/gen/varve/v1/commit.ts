@@ -2024,7 +2024,7 @@ export type CommitServiceService = typeof CommitServiceService;
 export const CommitServiceService = {
   /**
    * Puts a layer and a message on a branch. The first message is the header; then the bytes of the layer (a tar, plain,
-   * gzip or zstd), in pieces of any size up to 4 MiB, unless the header names a layer that is stored already, or none.
+   * gzip or zstd), in pieces of up to 1 MiB, unless the header names a layer that is stored already, or none.
    * Nothing is kept of a stream that is cancelled or ends before its layer does.
    * REST: POST /api/v1/repos/{repo}/branches/{branch}/commits
    */
@@ -2094,7 +2094,7 @@ export const CommitServiceService = {
 export interface CommitServiceServer extends UntypedServiceImplementation {
   /**
    * Puts a layer and a message on a branch. The first message is the header; then the bytes of the layer (a tar, plain,
-   * gzip or zstd), in pieces of any size up to 4 MiB, unless the header names a layer that is stored already, or none.
+   * gzip or zstd), in pieces of up to 1 MiB, unless the header names a layer that is stored already, or none.
    * Nothing is kept of a stream that is cancelled or ends before its layer does.
    * REST: POST /api/v1/repos/{repo}/branches/{branch}/commits
    */
@@ -2124,7 +2124,7 @@ export interface CommitServiceServer extends UntypedServiceImplementation {
 export interface CommitServiceClient extends Client {
   /**
    * Puts a layer and a message on a branch. The first message is the header; then the bytes of the layer (a tar, plain,
-   * gzip or zstd), in pieces of any size up to 4 MiB, unless the header names a layer that is stored already, or none.
+   * gzip or zstd), in pieces of up to 1 MiB, unless the header names a layer that is stored already, or none.
    * Nothing is kept of a stream that is cancelled or ends before its layer does.
    * REST: POST /api/v1/repos/{repo}/branches/{branch}/commits
    */

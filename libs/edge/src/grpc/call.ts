@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Metadata } from '@grpc/grpc-js';
+import { canonicalJson, type Json } from '#core/canonical-json';
+import { VarveError } from '#core/error';
+import type { WriteContext } from '#history/write';
+import { actorOf } from '../rest/actor.js';
+import { requestDigest } from '../rest/request-digest.js';
+import { idempotencyKeyOf } from '../rest/write-request.js';
+
+/** What a handler knows of its call besides the message. */
+export interface Call {
+  /** `/varve.v1.RefService/GetRef` */
+  readonly method: string;
+  readonly id: string;
+  /** The metadata, as REST's headers: `varve-actor`, `idempotency-key`, `varve-min-position`. */
+  readonly headers: IncomingHttpHeaders;
+  /** Aborts when the caller leaves or its deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/** What all four kinds of calls of grpc-js have. */
+interface RawCall {
+  readonly metadata: Metadata;
+  readonly cancelled: boolean;
+  getPath(): string;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** A caller's own id is taken when it is harmless in a log line. */
+const requestIdPattern = /^[\w.:-]{1,64}$/;
+
+export function callOf(raw: RawCall): Call {
+  const left = new AbortController();
+  const leave = (): void => left.abort(new VarveError('CANCELLED', 'the caller left, or its deadline passed'));
+  raw.on('cancelled', leave);
+  if (raw.cancelled) leave();
+  const headers = headersOf(raw.metadata);
+  const given = headers['varve-request-id'];
+  const id = typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+  return { method: raw.getPath(), id, headers, signal: left.signal };
+}
+
+/**
+ * Who writes, why, and how a retry is known again. `asked` is what makes it this request and no other; keys belong to the
+ * door they came through, as the requests behind them are written otherwise.
+ * @throws REQUEST_INVALID
+ */
+export function writeContextOf(
+  { method, headers, signal }: Call,
+  { reason, asked }: { readonly reason: string; readonly asked: object },
+): WriteContext {
+  const idempotencyKey = idempotencyKeyOf({ headers });
+  const request = idempotencyKey === null ? null : requestDigest({ method, message: canonicalJson(plain(asked)) });
+  return { actor: actorOf(headers), reason, idempotencyKey, request, signal };
+}
+
+/** A message as JSON has it: members without a value are not there. */
+function plain(value: unknown): Json {
+  if (typeof value !== 'object' || value === null) return value as Json;
+  if (Buffer.isBuffer(value)) return value.toString('base64');
+  if (Array.isArray(value)) return value.map(plain);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, plain(member)]));
+}
+
+/** `varve-actor-bin` is the actor as UTF-8: what has no `-bin` is ASCII in gRPC. */
+function headersOf(metadata: Metadata): IncomingHttpHeaders {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(metadata.getMap())) {
+    if (typeof value === 'string') headers[name] = value;
+    else headers[name.replace(/-bin$/, '')] = value.toString('latin1');
+  }
+  return headers;
+}

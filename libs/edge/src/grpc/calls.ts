@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import {
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type ServerWritableStream,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import { VarveError } from '#core/error';
+import type { RepositoryName } from '#core/name';
+import type { Engine } from '../engine.js';
+import { asVarveError } from '../rest/problem.js';
+import { awaitPositions, positionsOf } from '../rest/position-header.js';
+import { type Call, callOf } from './call.js';
+import { MalformedMessage } from './message-codec.js';
+import { statusOf } from './status.js';
+
+/** One call when it is over, however it ended. `error` null: with OK. */
+export interface EndedCall {
+  readonly id: string;
+  readonly method: string;
+  readonly repo: string | undefined;
+  readonly durationMs: number;
+  readonly error: VarveError | null;
+}
+
+/** What a call cannot do without: a graph that goes on, and a log that the graph follows. */
+type Needs = 'nothing' | 'graph' | 'log';
+
+/** One call on its way. `fail` answers with how it failed. */
+interface Run {
+  readonly call: Call;
+  readonly needs: Needs;
+  readonly request: unknown;
+  readonly work: (call: Call) => Promise<void>;
+  readonly fail: (failed: StatusObject) => void;
+}
+
+/** A write says where it stands in the log; any other answer is as far as the graph is. */
+type MaybeWritten = { readonly written?: { readonly position: string } | undefined };
+
+/**
+ * Makes the calls of grpc-js from functions that take a message and answer with one, or with many as they are read: what
+ * is the same for every command stands here. Nothing is read from a caller, nor made for it, faster than it goes on.
+ */
+export class Calls {
+  readonly #engine: Engine;
+  readonly #onEnd: (call: EndedCall) => void;
+
+  constructor(engine: Engine, onEnd: (call: EndedCall) => void) {
+    this.#engine = engine;
+    this.#onEnd = onEnd;
+  }
+
+  /** What is asked of the process alone, whatever state the graph is in. */
+  look<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+    return this.#unary(answer, 'nothing');
+  }
+
+  /** The same with an answer that goes on. */
+  lookOn<Request, Answer>(
+    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+  ): handleServerStreamingCall<Request, Answer> {
+    return this.#streaming(answers, 'nothing');
+  }
+
+  /** A question with one answer. */
+  ask<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+    return this.#unary(answer, 'graph');
+  }
+
+  /** A write with one answer; refused while the graph does not follow the log. */
+  write<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+    return this.#unary(answer, 'log');
+  }
+
+  /** A write whose request is a stream, read at the speed of the answer. */
+  receive<Request, Answer>(
+    answer: (requests: AsyncIterable<Request>, call: Call) => Promise<Answer>,
+  ): handleClientStreamingCall<Request, Answer> {
+    return (raw, callback) => {
+      const requests = wellFormed<Request>(raw);
+      const work = async (call: Call): Promise<void> => {
+        const value = await answer(requests, call);
+        raw.sendMetadata(await this.#head(undefined, value as MaybeWritten));
+        callback(null, value);
+      };
+      void this.#run({ call: callOf(raw), needs: 'log', request: undefined, work, fail: callback });
+    };
+  }
+
+  /** A question whose answer is a stream, made at the speed of its reader. The source is closed when the reader leaves. */
+  stream<Request, Answer>(
+    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+  ): handleServerStreamingCall<Request, Answer> {
+    return this.#streaming(answers, 'graph');
+  }
+
+  #streaming<Request, Answer>(
+    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+    needs: Needs,
+  ): handleServerStreamingCall<Request, Answer> {
+    return (raw) => {
+      const { request } = raw;
+      // A peer that is gone is told by the signal.
+      raw.on('error', () => undefined);
+      const work = async (call: Call): Promise<void> => {
+        let isBegun = false;
+        for await (const message of answers(checked(request), call)) {
+          if (call.signal.aborted) throw call.signal.reason;
+          if (!isBegun) raw.sendMetadata(await this.#head(repoOf(request)));
+          isBegun = true;
+          if (!raw.write(message)) await drained(raw, call.signal);
+        }
+        if (!isBegun) raw.sendMetadata(await this.#head(repoOf(request)));
+        raw.end();
+      };
+      void this.#run({ call: callOf(raw), needs, request, work, fail: (failed) => raw.emit('error', failed) });
+    };
+  }
+
+  #unary<Request, Answer>(
+    answer: (request: Request, call: Call) => Promise<Answer>,
+    needs: Needs,
+  ): handleUnaryCall<Request, Answer> {
+    return (raw, callback) => {
+      const { request } = raw;
+      const work = async (call: Call): Promise<void> => {
+        const value = await answer(checked(request), call);
+        raw.sendMetadata(await this.#head(repoOf(request), value as MaybeWritten));
+        callback(null, value);
+      };
+      void this.#run({ call: callOf(raw), needs, request, work, fail: callback });
+    };
+  }
+
+  async #run({ call, needs, request, work, fail }: Run): Promise<void> {
+    const startedAt = performance.now();
+    const ended = (error: VarveError | null): void =>
+      this.#onEnd({
+        id: call.id,
+        method: call.method,
+        repo: repoOf(request),
+        durationMs: performance.now() - startedAt,
+        error,
+      });
+    try {
+      this.#checkAble(needs);
+      const minPosition = call.headers['varve-min-position'];
+      if (needs !== 'nothing' && typeof minPosition === 'string') await awaitPositions(this.#engine, minPosition);
+      await work(call);
+      ended(null);
+    } catch (thrown) {
+      const error = call.signal.aborted
+        ? (call.signal.reason as VarveError)
+        : asVarveError(thrown, { what: call.method, id: call.id });
+      ended(error);
+      fail(statusOf(error, await this.#head(repoOf(request))));
+    }
+  }
+
+  /** The same as the REST door: an old graph is asked nothing, and one that does not follow the log is promised nothing. */
+  #checkAble(needs: Needs): void {
+    const behind = needs === 'nothing' ? undefined : this.#engine.behind();
+    if (behind) throw behind;
+    const failure = needs === 'log' ? this.#engine.failure() : undefined;
+    if (failure)
+      throw new VarveError('UNAVAILABLE', `nothing can be written: ${failure.message}`, {}, { cause: failure });
+  }
+
+  async #head(repo: string | undefined, answer: MaybeWritten = {}): Promise<Metadata> {
+    const metadata = new Metadata();
+    try {
+      const { written } = answer;
+      const position = written?.position ?? (await positionsOf(this.#engine, repo as RepositoryName | undefined));
+      if (position !== undefined) metadata.set('varve-position', position);
+    } catch {
+      // The graph cannot say where it is; the answer itself says why, or did not need it.
+    }
+    return metadata;
+  }
+}
+
+/** @throws REQUEST_INVALID when the bytes were no message */
+function checked<Request>(request: Request): Request {
+  if (request instanceof MalformedMessage) throw request.refusal();
+  return request;
+}
+
+async function* wellFormed<Request>(requests: AsyncIterable<Request>): AsyncGenerator<Request> {
+  for await (const request of requests) yield checked(request);
+}
+
+function repoOf(request: unknown): string | undefined {
+  const repo = (request as { repo?: unknown } | undefined)?.repo;
+  return typeof repo === 'string' && repo !== '' ? repo : undefined;
+}
+
+/** Until the reader takes more. @throws CANCELLED when it is gone */
+async function drained(raw: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  try {
+    await once(raw, 'drain', { signal });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+}

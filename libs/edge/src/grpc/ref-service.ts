@@ -1,0 +1,93 @@
+import { limit } from '#core/limit';
+import { parseRefName, parseRepositoryName } from '#core/name';
+import {
+  type MovedRef as MovedRefMessage,
+  MoveMode,
+  type Ref,
+  RefServiceService,
+  type RefServiceServer,
+  RefType,
+} from '#proto/gen/varve/v1/ref';
+import type { Written } from '#proto/gen/varve/v1/written';
+import { readReflog } from '#query/reflog';
+import { type ExistingRef, getRef, listRefs } from '#query/refs';
+import { resolveRefName } from '#query/resolve';
+import { deleteRef, type MovedRef, putRef, rollbackRef } from '../command/move-ref.js';
+import type { Engine } from '../engine.js';
+import { renderMove, renderRef } from '../rest/answer.js';
+import { absent } from './absent.js';
+import { pageOf } from './batch.js';
+import { writeContextOf } from './call.js';
+import type { Calls } from './calls.js';
+import { countOf, expectationOf, operationOf, pageSizeOf } from './request.js';
+import type { Served } from './served.js';
+
+const refBytes = 400;
+/** A reason and a name of an actor have up to so many. */
+const moveBytes = 17 << 10;
+
+export function refService(engine: Engine, calls: Calls): Served {
+  const { graph } = engine;
+  const server: RefServiceServer = {
+    listRefs: calls.stream(async function* ({ repo }) {
+      const refs = (await listRefs(graph, parseRepositoryName(repo))).map(refMessage);
+      yield* pageOf(refs, () => refBytes, (some) => ({ refs: some })); // prettier-ignore
+    }),
+    getRef: calls.ask(async ({ repo: name, ref }) => {
+      const repo = parseRepositoryName(name);
+      return { ref: refMessage(await getRef(graph, repo, await resolveRefName(graph, repo, ref))) };
+    }),
+    updateRef: calls.write(async (asked, call) => {
+      const context = writeContextOf(call, { reason: asked.reason, asked });
+      const move = {
+        repo: parseRepositoryName(asked.repo),
+        ref: parseRefName(asked.ref),
+        to: asked.to,
+        mode: asked.mode === MoveMode.MOVE_MODE_FORCE ? 'force' : 'ff',
+        operation: operationOf(asked.operation),
+        expect: expectationOf(asked.expect),
+      } as const;
+      return movedMessage(await putRef(engine, move, context));
+    }),
+    deleteRef: calls.write(async (asked, call) => {
+      const context = writeContextOf(call, { reason: asked.reason, asked });
+      const [repo, ref] = [parseRepositoryName(asked.repo), parseRefName(asked.ref)];
+      return movedMessage(await deleteRef(engine, { repo, ref, expect: expectationOf(asked.expect) }, context));
+    }),
+    rollbackRef: calls.write(async (asked, call) => {
+      const context = writeContextOf(call, { reason: asked.reason, asked });
+      const { ref, to, moveTag } = asked;
+      const move = { repo: parseRepositoryName(asked.repo), ref, to, moveTag, expect: expectationOf(asked.expect) };
+      return movedMessage(await rollbackRef(engine, move, context));
+    }),
+    listReflog: calls.stream(async function* (asked) {
+      const repo = parseRepositoryName(asked.repo);
+      const question = {
+        ref: asked.ref === undefined ? undefined : await resolveRefName(graph, repo, asked.ref),
+        limit: pageSizeOf(asked.pageSize, { standard: 100, max: limit.pageMax }),
+        before: countOf('before', asked.before),
+      };
+      const { moves, before } = await readReflog(graph, repo, question);
+      const told = moves.map((move) => {
+        const { from, to, ...rest } = absent(renderMove(engine, repo, move));
+        return { ...rest, previousCommit: from, commit: to };
+      });
+      yield* pageOf(told, () => moveBytes, (some, isLast) => ({ moves: some, before: isLast ? (before ?? undefined) : undefined })); // prettier-ignore
+    }),
+  };
+  return { definition: RefServiceService, server };
+}
+
+function refMessage(ref: ExistingRef): Ref {
+  const rendered = renderRef(ref);
+  return { ...rendered, type: typeOf(rendered.type) };
+}
+
+function movedMessage(moved: MovedRef): { ref: MovedRefMessage; written: Written } {
+  const { position, replayed, from, ...ref } = absent(moved);
+  return { ref: { ...ref, type: typeOf(moved.type), previousCommit: from }, written: { position, replayed } };
+}
+
+function typeOf(type: 'branch' | 'tag'): RefType {
+  return type === 'tag' ? RefType.REF_TYPE_TAG : RefType.REF_TYPE_BRANCH;
+}
