@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'BLOB_GONE'
   | 'GC_EPOCH_STALE'
   | 'REF_STALE'
+  | 'EXPECTATION_REQUIRED'
   | 'NOT_FAST_FORWARD'
   | 'TAG_IMMUTABLE'
   | 'TAG_TOMBSTONED'

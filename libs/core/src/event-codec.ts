@@ -351,7 +351,7 @@ function parsed<T extends string>(parse: (text: string) => T, value: string, nam
 }
 
 const operations: readonly string[] = [
-  'init', 'load', 'commit', 'branch', 'tag', 'reset', 'rollback', 'delete', 'update',
+  'init', 'load', 'commit', 'branch', 'tag', 'reset', 'rollback', 'delete', 'restore', 'update',
 ] satisfies RefOperation[]; // prettier-ignore
 
 function isOperation(value: string): value is RefOperation {

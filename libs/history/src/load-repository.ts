@@ -9,6 +9,7 @@ import { partitionOf } from '#core/partition';
 import type { RefUpdate, RefValue } from '#core/ref';
 import type { ReceivedLayer } from '#layer/receive-layer';
 import type { GraphReader } from '#ports/graph-store';
+import { checkTombstone } from './check-move.js';
 import type { ProposalDraft } from './draft.js';
 import type { LoadStaging } from './load-staging.js';
 import type { ImageTarget, RepositoryTarget } from './load-target.js';
@@ -25,7 +26,7 @@ export interface RepositoryLoad {
   readonly gcEpoch: number;
 }
 
-/** Compares a target with the graph. @throws TAG_IMMUTABLE, NOT_FAST_FORWARD: a ref is elsewhere, and `moveTags` is not set */
+/** Compares a target with the graph. @throws TAG_IMMUTABLE, TAG_TOMBSTONED, NOT_FAST_FORWARD: a ref is or was elsewhere, and `moveTags` is not set */
 export async function compareWithGraph(
   graph: GraphReader,
   target: RepositoryTarget,
@@ -38,7 +39,9 @@ export async function compareWithGraph(
   for (const image of images) {
     for (const ref of image.refs) {
       const at = (await graph.ref(repo, ref)) ?? { commit: null, version: repository?.floor ?? 0 };
-      if (at.commit !== image.tip) updates.push(moveOf({ repo, ref, at, image, moveTags }));
+      if (at.commit === image.tip) continue;
+      if (!moveTags) await checkTombstone(graph, { repo, ref, to: image.tip, actual: at });
+      updates.push(moveOf({ repo, ref, at, image, moveTags }));
     }
   }
   const commits = await newCommits(graph, target);

@@ -3,7 +3,7 @@ import { branchRef, parseRepositoryName, tagRef } from '#core/name';
 import { absent, app, commitOn, main, move } from '../../../test/fixture/event-builder.js';
 import { context, runHistory, type RunningHistory } from '../../../test/fixture/running-history.js';
 import { createRepository } from './create-repository.js';
-import { type RefMove, updateRef } from './update-ref.js';
+import { type RefMove, type RefTarget, updateRef, updateRefs } from './update-ref.js';
 
 const dev = branchRef('dev');
 const v1 = tagRef('v1');
@@ -133,5 +133,88 @@ describe('updateRef', () => {
       ),
     ]);
     expect(settled.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  });
+});
+
+describe('a deleted tag', () => {
+  beforeEach(async () => {
+    await update({ ref: v1 });
+    await update({ ref: v1, to: null, mode: 'force', operation: 'delete' });
+  });
+
+  it('comes back with the commit it had', async () => {
+    await update({ ref: v1, operation: 'restore' });
+    expect(await history.graph.ref(app, v1)).toMatchObject({ commit: next.id });
+  });
+
+  it('comes back with another one only by force, and nothing is written else', async () => {
+    const end = await history.log.end(0);
+    await expect(update({ ref: v1, to: side.id })).rejects.toMatchObject({
+      code: 'TAG_TOMBSTONED',
+      detail: { was: next.id, to: side.id },
+    });
+    expect(await history.log.end(0)).toBe(end);
+    await update({ ref: v1, to: side.id, mode: 'force' });
+    expect(await history.graph.ref(app, v1)).toMatchObject({ commit: side.id });
+  });
+});
+
+describe('updateRefs', () => {
+  const all = (targets: readonly RefTarget[], by = context) =>
+    updateRefs(history, { repo: app, operation: 'update', targets }, by);
+  const to = (ref: RefTarget['ref'], commit: RefTarget['to'], more: Partial<RefTarget> = {}): RefTarget => ({
+    ref,
+    to: commit,
+    mode: commit === null ? 'force' : 'ff',
+    ...more,
+  });
+
+  it('makes, moves and deletes in one record', async () => {
+    await update({ ref: dev, to: genesis.id });
+    const end = await history.log.end(0);
+    const { outcome } = await all([to(main, next.id), to(v1, side.id), to(dev, null)]);
+    expect(outcome.moves.map(({ ref, commit }) => [ref, commit])).toEqual([
+      [main, next.id],
+      [v1, side.id],
+      [dev, null],
+    ]);
+    expect(await history.log.end(0)).toBe(end + 1);
+  });
+
+  it.each<[string, () => RefTarget, string]>([
+    ['one is elsewhere', () => to(dev, side.id, { expect: { commit: next.id, version: 1 } }), 'REF_STALE'],
+    ['one is no fast-forward', () => to(dev, genesis.id), 'NOT_FAST_FORWARD'],
+    ['one is not there', () => to(branchRef('none'), null), 'REF_UNKNOWN'],
+    ['one goes nowhere', () => to(branchRef('new'), 'e'.repeat(64) as typeof genesis.id), 'COMMIT_UNKNOWN'],
+    ['one is named twice', () => to(main, side.id), 'REQUEST_INVALID'],
+  ])('does nothing when %s', async (_title, bad, code) => {
+    await update({ ref: dev, to: side.id });
+    const before = await history.graph.refs(app);
+    await expect(all([to(main, next.id), to(v1, side.id), bad()])).rejects.toMatchObject({ code });
+    expect(await history.graph.refs(app)).toEqual(before);
+  });
+
+  it('is decided as one: a race about one of them loses all', async () => {
+    const expect1 = { commit: genesis.id, version: 1 };
+    const race = await Promise.allSettled([
+      all([to(main, next.id, { expect: expect1 }), to(dev, next.id)]),
+      all([to(main, side.id, { expect: expect1 }), to(v1, side.id)]),
+    ]);
+    expect(race.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const names = (await history.graph.refs(app)).map(({ ref }) => ref);
+    expect(names).toEqual(race[0]?.status === 'fulfilled' ? [dev, main] : [main, v1]);
+  });
+
+  it('leaves alone what is there already, and answers a retry as the first call', async () => {
+    const key = { ...context, idempotencyKey: 'batch' };
+    const first = await all([to(main, genesis.id), to(dev, next.id)], key);
+    expect(first.outcome.moves.map(({ ref }) => ref)).toEqual([dev]);
+    expect(await all([to(main, genesis.id), to(dev, next.id)], key)).toEqual({ ...first, replayed: true });
+  });
+
+  it('takes so many and no more', async () => {
+    const many = Array.from({ length: 1_001 }, (_, i) => to(branchRef(`b${i}`), genesis.id));
+    await expect(all(many)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect((await all(many.slice(1))).outcome.moves).toHaveLength(1_000);
   });
 });

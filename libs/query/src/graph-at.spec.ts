@@ -9,6 +9,7 @@ import { log } from './log.js';
 import { readReflog } from './reflog.js';
 import { resolve } from './resolve.js';
 
+// oxlint-disable-next-line node/no-process-env -- a failing seed is run again
 const seed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
 /** What can be asked of a repository, as one value. */
@@ -42,7 +43,7 @@ describe(`the graph at a moment (VARVE_TEST_SEED=${seed})`, () => {
     const repo = await history.create('app');
     const partition = partitionOf(repo, graph.partitionCount);
     const ids: CommitId[] = [];
-    const steps: { position: Moment; movedAtMs: number | null; then: unknown; known: number }[] = [];
+    const steps: { position: Moment; movedAtMs: number | null; answers: unknown; known: number }[] = [];
     for (let i = 0; i < 40; i += 1) {
       if (ids.length === 0 || random.chance(0.4)) {
         ids.push(await history.commit(repo, { parents: ids.slice(-1), message: `commit ${i}` }));
@@ -54,19 +55,19 @@ describe(`the graph at a moment (VARVE_TEST_SEED=${seed})`, () => {
       const { offset, partition: row } = await graph.checkpoint(partition);
       const position = { type: 'position', position: { log: history.log.id, partition, offset } } as const;
       const hasMoved = (await graph.reflog(repo, { limit: 1 }))[0]?.offset === offset;
-      const then = await everything(graph, repo, ids);
-      steps.push({ position, movedAtMs: hasMoved ? row.time : null, then, known: ids.length });
+      const answers = await everything(graph, repo, ids);
+      steps.push({ position, movedAtMs: hasMoved ? row.time : null, answers, known: ids.length });
     }
-    for (const [i, { position, movedAtMs, then, known }] of steps.entries()) {
+    for (const [i, { position, movedAtMs, answers, known }] of steps.entries()) {
       const told = await everything(new GraphAt(graph, position), repo, ids.slice(0, known));
-      expect({ step: i, ...told }).toEqual({ step: i, ...(then as object) });
+      expect({ step: i, ...told }).toEqual({ step: i, ...(answers as object) });
       if (movedAtMs === null) continue;
       // The time of a move means all until the next one.
       const next = steps.findIndex(({ movedAtMs: ms }, j) => j > i && ms !== null && ms !== movedAtMs);
       const last = steps.at(next === -1 ? -1 : next - 1)!;
       const atTime = new GraphAt(graph, { type: 'time', ms: movedAtMs });
       const toldThen = await everything(atTime, repo, ids.slice(0, last.known));
-      expect({ step: i, ...toldThen }).toEqual({ step: i, ...(last.then as object) });
+      expect({ step: i, ...toldThen }).toEqual({ step: i, ...(last.answers as object) });
     }
   });
 
