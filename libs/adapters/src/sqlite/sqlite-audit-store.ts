@@ -1,0 +1,152 @@
+import { VarveError } from '#core/error';
+import type { AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import { Database, type SqlRow, type Statement } from './database.js';
+
+/** Rows of all trees stand in one order: the tree, then the number in it. */
+const perTree = 2 ** 40;
+const searchRowsMax = 256;
+
+/**
+ * Audit trees in one SQLite file. Appends are synced at checkpoints of the file (what is lost can be made again from the
+ * log); a publication is durable when it returns. @throws CORRUPT, UNAVAILABLE, CONFIG_INVALID
+ */
+export function openSqliteAuditStore(path: string): AuditStore {
+  const remedy =
+    'Restore it from a copy, for its checkpoints are promises; all else in it is made again from the event log.';
+  const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
+  return new SqliteAuditStore(Database.open({ path, what: 'audit store', remedy }, pragmas));
+}
+
+class SqliteAuditStore implements AuditStore {
+  readonly #db: Database;
+  readonly #s: ReturnType<typeof statements>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    db.transaction(() => {
+      for (const table of tables) db.exec(table);
+    });
+    this.#s = statements(db);
+  }
+
+  async bind(logId: string): Promise<void> {
+    this.#s.bind.run(logId);
+    const known = String((this.#s.bound.get() as SqlRow)['id']);
+    if (known === logId) return;
+    const message = `the audit store ${this.#db.name.path} is of log ${known}; the event log is ${logId}: set VARVE_AUDIT_STORE to the store of this log, or to a new file`;
+    throw new VarveError('CONFIG_INVALID', message, { expected: logId, actual: known });
+  }
+
+  async size(tree: number): Promise<AuditTreeSize> {
+    return this.#size(tree);
+  }
+
+  async append(tree: number, { from, rows, paths, tiles }: AuditBatch): Promise<boolean> {
+    return this.#db.transaction(() => {
+      const { entries, moves } = this.#size(tree);
+      if (entries !== from.entries || moves !== from.moves) return false;
+      const base = tree * perTree;
+      for (const { offset, entry, moves: upTo, about } of rows) {
+        this.#s.addEntry.run(base + offset, entry, upTo);
+        this.#s.addAbout.run(base + offset, about);
+      }
+      paths.forEach((path, i) => this.#s.addPath.run(base + moves + i, path));
+      for (const { level, index, hashes } of tiles) this.#s.setTile.run(tree, level, index, hashes);
+      return true;
+    });
+  }
+
+  async entries(tree: number, from: number, to: number): Promise<readonly AuditRow[]> {
+    const base = tree * perTree;
+    return this.#s.entries.all(base + from, base + to).map((row) => auditRow(base, row));
+  }
+
+  async tile(tree: number, level: number, index: number): Promise<Uint8Array | undefined> {
+    return this.#s.tile.get(tree, level, index)?.['hashes'] as Uint8Array | undefined;
+  }
+
+  async path(tree: number, n: number): Promise<Uint8Array | undefined> {
+    return this.#s.path.get(tree * perTree + n)?.['bytes'] as Uint8Array | undefined;
+  }
+
+  async *search(tree: number, question: { from: number; to: number; texts: readonly string[] }) {
+    const base = tree * perTree;
+    const where = question.texts.map(() => ' AND instr(text, ?) > 0').join('');
+    const find = this.#db.prepare(
+      `SELECT id FROM about WHERE id >= ? AND id < ?${where} ORDER BY id LIMIT ${searchRowsMax}`,
+    );
+    for (let at = base + question.from; ;) {
+      const ids = find.all(at, base + question.to, ...question.texts).map(({ id }) => id as number);
+      const last = ids.at(-1);
+      if (last === undefined) return;
+      yield ids.map((id) => auditRow(base, this.#s.entry.get(id) as SqlRow));
+      at = last + 1;
+    }
+  }
+
+  async checkpoint(tree: number): Promise<string | undefined> {
+    return this.#s.checkpoint.get(tree)?.['note'] as string | undefined;
+  }
+
+  async publish(tree: number, before: string | undefined, next: string): Promise<boolean> {
+    this.#db.exec('PRAGMA synchronous=FULL');
+    try {
+      return this.#db.transaction(() => {
+        if ((this.#s.checkpoint.get(tree)?.['note'] as string | undefined) !== before) return false;
+        this.#s.publish.run(tree, next);
+        return true;
+      });
+    } finally {
+      this.#db.exec('PRAGMA synchronous=NORMAL');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#db.close();
+  }
+
+  #size(tree: number): AuditTreeSize {
+    const last = this.#s.last.get(tree * perTree, (tree + 1) * perTree);
+    if (!last) return { entries: 0, moves: 0 };
+    return { entries: (last['id'] as number) - tree * perTree + 1, moves: last['moves'] as number };
+  }
+}
+
+const tables = [
+  'CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT',
+  'CREATE TABLE IF NOT EXISTS entry (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL, moves INTEGER NOT NULL) STRICT',
+  // Apart, because a search reads all of these and none of those.
+  'CREATE TABLE IF NOT EXISTS about (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT',
+  'CREATE TABLE IF NOT EXISTS path (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT',
+  `CREATE TABLE IF NOT EXISTS tile (tree INTEGER NOT NULL, level INTEGER NOT NULL, number INTEGER NOT NULL,
+     hashes BLOB NOT NULL, UNIQUE (tree, level, number)) STRICT`,
+  'CREATE TABLE IF NOT EXISTS checkpoint (tree INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT',
+];
+
+function statements(db: Database) {
+  const prepare = (sql: string): Statement => db.prepare(sql);
+  const joined = 'SELECT e.id, e.bytes, e.moves, a.text FROM entry e JOIN about a ON a.id = e.id';
+  return {
+    bind: prepare('INSERT INTO log (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING'),
+    bound: prepare('SELECT id FROM log'),
+    last: prepare('SELECT id, moves FROM entry WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1'),
+    addEntry: prepare('INSERT INTO entry (id, bytes, moves) VALUES (?, ?, ?)'),
+    addAbout: prepare('INSERT INTO about (id, text) VALUES (?, ?)'),
+    addPath: prepare('INSERT INTO path (id, bytes) VALUES (?, ?)'),
+    setTile: prepare(
+      'INSERT INTO tile (tree, level, number, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes',
+    ),
+    entries: prepare(`${joined} WHERE e.id >= ? AND e.id < ? ORDER BY e.id`),
+    entry: prepare(`${joined} WHERE e.id = ?`),
+    tile: prepare('SELECT hashes FROM tile WHERE tree = ? AND level = ? AND number = ?'),
+    path: prepare('SELECT bytes FROM path WHERE id = ?'),
+    checkpoint: prepare('SELECT note FROM checkpoint WHERE tree = ?'),
+    publish: prepare(
+      'INSERT INTO checkpoint (tree, note) VALUES (?, ?) ON CONFLICT DO UPDATE SET note = excluded.note',
+    ),
+  };
+}
+
+function auditRow(base: number, { id, bytes, moves, text }: SqlRow): AuditRow {
+  return { offset: (id as number) - base, entry: bytes as Uint8Array, moves: moves as number, about: text as string };
+}

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, isVarveError, VarveError } from '#core/error';
+import type { LogRecord } from '#core/event';
+import type { OutcomeRow } from '#core/graph-row';
+import { limit } from '#core/limit';
+import type { AuditStore } from '#ports/audit-store';
+import type { EventLog } from '#ports/event-log';
+import type { GraphReader } from '#ports/graph-store';
+import { AuditTree } from './audit-tree.js';
+import { decodeEntry, recordHash } from './entry.js';
+import { judgedRecord } from './judged-record.js';
+
+const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'STORAGE_FULL', 'OVERLOADED']);
+const retryMsMin = 50;
+const retryMsMax = 5_000;
+/** Outcomes that the projector has told of and nobody has needed yet. */
+const outcomesKept = 4_096;
+
+interface Stores {
+  readonly log: EventLog;
+  readonly graph: GraphReader;
+  readonly store: AuditStore;
+}
+
+/**
+ * Keeps the audit trees up with the graph, one loop a partition: downstream of the projector, so that neither a write
+ * nor a query waits for it. It reads the records again and asks the graph what became of them. Like the projector it
+ * halts at a log that is not the one it has followed, and never goes on. @see event-log 5.3
+ */
+export class AuditFollower {
+  /** Settles, with the reason, when a partition halts; never if none does. */
+  readonly failure: Promise<VarveError>;
+  readonly #stores: Stores;
+  readonly #ending = new AbortController();
+  readonly #failed = Promise.withResolvers<VarveError>();
+  readonly #told = new Map<string, OutcomeRow>();
+  readonly #listeners = new Set<() => void>();
+  #halted: VarveError | undefined;
+  #loops: Promise<void>[] = [];
+  #stopListening = () => {};
+
+  constructor(stores: Stores) {
+    this.#stores = stores;
+    this.failure = this.#failed.promise;
+  }
+
+  start(): void {
+    this.#stopListening = this.#stores.graph.onApplied(({ outcomes }) => this.#remember(outcomes));
+    const { partitionCount } = this.#stores.log;
+    this.#loops = Array.from({ length: partitionCount }, (_, partition) => this.#follow(partition));
+  }
+
+  /** Calls after each batch of entries. */
+  onGrown(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** When the trees have every record that stood in the log at the time of the call. @throws what a partition halted with */
+  async caughtUp(): Promise<void> {
+    const { log, store } = this.#stores;
+    for (let partition = 0; partition < log.partitionCount; partition += 1) {
+      const end = await log.end(partition);
+      while (!this.#halted && !this.#ending.signal.aborted && (await store.size(partition)).entries < end)
+        await sleep(5);
+    }
+    if (this.#halted) throw this.#halted;
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    this.#stopListening();
+    await Promise.all(this.#loops);
+  }
+
+  async #follow(partition: number): Promise<void> {
+    let waitMs = retryMsMin;
+    while (!this.#ending.signal.aborted) {
+      try {
+        await this.#followOn(partition, () => (waitMs = retryMsMin));
+      } catch (error) {
+        if (!isVarveError(error) || !passing.has(error.code)) return this.#halt(error);
+        await this.#pause(waitMs);
+        waitMs = Math.min(2 * waitMs, retryMsMax);
+      }
+    }
+  }
+
+  /** Until the end is asked for, or until another writer turns out to be faster. */
+  async #followOn(partition: number, onGrown: () => void): Promise<void> {
+    const { log, store } = this.#stores;
+    await checkSameLog(this.#stores, partition);
+    const tree = await AuditTree.open(store, partition);
+    for await (const batch of log.follow(partition, tree.size, this.#ending.signal)) {
+      const fresh = batch.filter(({ offset }) => offset >= tree.size);
+      for (let at = 0; at < fresh.length; at += limit.applyRecordsMax) {
+        const records = fresh.slice(at, at + limit.applyRecordsMax);
+        if (!(await this.#judged(partition, records.at(-1) as LogRecord))) return;
+        const read = (txid: string) => this.#outcome(partition, txid);
+        const judged = [];
+        for (const record of records) judged.push(await judgedRecord(record, read));
+        if (!(await tree.append(judged))) return;
+        onGrown();
+        for (const listener of this.#listeners) listener();
+      }
+    }
+  }
+
+  /** Waits until the graph has passed the record; false when the end comes first. */
+  async #judged(partition: number, { offset }: LogRecord): Promise<boolean> {
+    const { graph } = this.#stores;
+    while ((await graph.checkpoint(partition)).offset < offset) {
+      if (this.#ending.signal.aborted) return false;
+      const applied = Promise.withResolvers<void>();
+      const stopListening = graph.onApplied(() => applied.resolve());
+      // Notices may be lost or come from elsewhere, so it looks again by itself.
+      await Promise.race([applied.promise, this.#pause(retryMsMin)]);
+      stopListening();
+    }
+    return !this.#ending.signal.aborted;
+  }
+
+  async #outcome(partition: number, txid: string): Promise<OutcomeRow | undefined> {
+    const told = this.#told.get(txid);
+    if (!told) return this.#stores.graph.outcome(partition, txid);
+    this.#told.delete(txid);
+    return told;
+  }
+
+  #remember(outcomes: readonly OutcomeRow[]): void {
+    for (const row of outcomes) this.#told.set(row.txid, row);
+    for (const txid of this.#told.keys()) {
+      if (this.#told.size <= outcomesKept) return;
+      this.#told.delete(txid);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined);
+  }
+
+  #halt(error: unknown): void {
+    const message = `the audit trees have stopped: ${error instanceof Error ? error.message : String(error)}`;
+    this.#halted ??= isVarveError(error) ? error : new VarveError('INTERNAL', message, {}, { cause: error });
+    this.#failed.resolve(this.#halted);
+  }
+}
+
+/** The last record in the tree is still where it was. @throws LOG_TRUNCATED, CORRUPT */
+async function checkSameLog({ log, store }: Stores, partition: number): Promise<void> {
+  const { entries } = await store.size(partition);
+  if (entries === 0) return;
+  const offset = entries - 1;
+  const end = await log.end(partition);
+  if (end < entries) {
+    const message = `partition ${partition} of the event log ends at ${end}, and the audit tree has seen ${entries} records: the log was cut off. Restore the log`;
+    throw new VarveError('LOG_TRUNCATED', message, { partition, end, entries });
+  }
+  const [row] = await store.entries(partition, offset, entries);
+  for await (const [record] of log.read(partition, offset)) {
+    if (record?.offset === offset && row && decodeEntry(row.entry)?.record === recordHash(record.bytes)) return;
+    break;
+  }
+  const message = `record ${offset} of partition ${partition} is not the one that the audit tree has seen: the event log was changed. Restore the log`;
+  throw new VarveError('CORRUPT', message, { partition, offset });
+}
