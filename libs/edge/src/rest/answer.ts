@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { OutcomeRow, ReflogRow, RepositoryRow } from '#core/graph-row';
+import type { Outcome, OutcomeRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import { isTag, type RepositoryName, shortRefName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import { formatPosition } from '#core/position';
@@ -8,6 +8,7 @@ import type { TreeNode } from '#query/image-tree';
 import type { PlacedCommit } from '#query/read-commit';
 import type { ExistingRef } from '#query/refs';
 import type { ShownCommit } from '#query/show';
+import type { WatchedEvent } from '#query/watch';
 import type { Engine } from '../engine.js';
 import type * as schema from './schema.js';
 
@@ -93,12 +94,33 @@ export function renderNode({ id, commit, ownBytes, virtualBytes, places }: TreeN
 export function renderTransaction(engine: Located, row: OutcomeRow): z.infer<typeof schema.transaction> {
   const { txid, repo, offset, time, outcome } = row;
   const position = positionOf(engine, repo, offset);
-  const told = { txid, repo, position, time: instant(time) };
+  return { txid, repo, position, time: instant(time), ...renderOutcome(outcome) };
+}
+
+export function renderEvent({
+  position,
+  time,
+  outcome,
+  actor,
+  ...event
+}: WatchedEvent): z.infer<typeof schema.watchedEvent> {
+  return {
+    position: formatPosition(position),
+    time: instant(time),
+    actor: actor && { ...actor },
+    ...event,
+    ...renderOutcome(outcome),
+  };
+}
+
+function renderOutcome(
+  outcome: Outcome,
+): Pick<z.infer<typeof schema.transaction>, 'outcome' | 'commits' | 'moves' | 'error'> {
   if (outcome.type === 'accepted') {
-    return { ...told, outcome: 'accepted', commits: [...outcome.commits], moves: [...outcome.moves], error: null };
+    return { outcome: 'accepted', commits: [...outcome.commits], moves: [...outcome.moves], error: null };
   }
   const error = { code: outcome.code, detail: outcome.message, fields: outcome.detail };
-  return { ...told, outcome: 'rejected', commits: [], moves: [], error };
+  return { outcome: 'rejected', commits: [], moves: [], error };
 }
 
 export function renderLoad({ images, repositories, bytesRead, warnings }: LoadReport): z.infer<typeof schema.loaded> {

@@ -3,6 +3,7 @@ import { ArchivesController } from './archives.controller.js';
 import { BlobsController } from './blobs.controller.js';
 import { BranchCommitsController } from './branch-commits.controller.js';
 import { DiffController } from './diff.controller.js';
+import { EventsController } from './events.controller.js';
 import { FsckController } from './fsck.controller.js';
 import { HealthController } from './health.controller.js';
 import { ImportsController } from './imports.controller.js';
@@ -13,14 +14,17 @@ import { RefsController } from './refs.controller.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { RootfsController } from './rootfs.controller.js';
 import { TreeController } from './tree.controller.js';
+import { WatchModule } from '../watch.module.js';
 
 /** The REST door. Whoever imports it provides the ENGINE. */
 @Module({
+  imports: [WatchModule],
   controllers: [
     HealthController,
     RepositoriesController,
     RefsController,
     LogController,
+    EventsController,
     RootfsController,
     TreeController,
     DiffController,

@@ -215,6 +215,21 @@ export const transaction = z.object({
   error: z.object({ code: z.string(), detail: z.string(), fields: z.record(z.string(), z.unknown()) }).nullable(),
 });
 
+export const watchedEvent = z.object({
+  position,
+  time: instant,
+  type: z.string().describe('Of the record, such as ref.update.v1'),
+  txid: z.string(),
+  repo: z.string(),
+  actor: actor.nullable().describe('null: the record could not be read'),
+  operation: z.string().nullable().describe('What the reflog calls it; null for what moves no refs by itself'),
+  reason: z.string().nullable(),
+  outcome: transaction.shape.outcome,
+  commits: transaction.shape.commits,
+  moves: transaction.shape.moves,
+  error: transaction.shape.error,
+});
+
 export const state = z.object({
   log: z.string(),
   partitions: z.array(z.object({ position: position.nullable(), stateDigest: hex64, time: instant })),
