@@ -12,7 +12,11 @@ export class AppliedListeners {
 
   tell(partition: number, batch: GraphBatch): void {
     if (this.#listeners.size === 0) return;
-    const notice = { partition, offset: batch.offset, outcomes: outcomesOf(batch.changes) };
+    this.hear({ partition, offset: batch.offset, outcomes: outcomesOf(batch.changes) });
+  }
+
+  /** The same, of what was applied elsewhere. */
+  hear(notice: AppliedNotice): void {
     for (const listener of this.#listeners) listener(notice);
   }
 }

@@ -121,8 +121,8 @@ function jumpOver(step: Step, parent: CommitRow): number {
   return parent.depth - near.depth === near.depth - far.depth ? far.seq : parent.seq;
 }
 
-/** Other names people know an image by. The chain is a name where it is new, not on every commit that leaves it as it was. */
-function aliasesOf(commit: Commit, { repo, id, seq, chainId }: CommitRow): AliasRow[] {
+/** Other names people know an image by, as its bytes and its place imply them. The chain is a name where it is new, not on every commit that leaves it as it was. */
+export function aliasesOf(commit: Commit, { repo, id, seq, chainId }: CommitRow): AliasRow[] {
   const alias = (kind: AliasKind, hex: string): AliasRow => ({ repo, kind, hex, commit: id, seq });
   return [
     ...(commit.origin?.v1Id ? [alias('v1', commit.origin.v1Id)] : []),

@@ -102,14 +102,14 @@ class PartitionComparison {
   }
 
   async *#replay(at: Projected, records: readonly LogRecord[]): AsyncGenerator<GraphComparison, Projected> {
-    let changes: readonly Change[] = [];
+    const changes: Change[] = [];
     const generation = this.#generation;
     const target = {
       partitionCount: generation.partitionCount,
       checkpoint: (partition: number) => generation.checkpoint(partition),
       facts: (...asked: Parameters<GraphGeneration['facts']>) => generation.facts(...asked),
       apply: (...[partition, batch]: Parameters<GraphGeneration['apply']>) => {
-        changes = batch.changes;
+        changes.push(...batch.changes);
         return generation.apply(partition, batch);
       },
     };

@@ -12,7 +12,7 @@ import type {
 } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
-import { KeyFilter } from './key-filter.js';
+import { KeyFilter } from '../key-filter.js';
 
 /** Commits that are kept to be found by their number: a walk down a chain jumps to the same few again and again. */
 const commitsMax = 65_536;

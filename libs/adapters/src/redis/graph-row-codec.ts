@@ -1,0 +1,213 @@
+import type { CommitId } from '#core/commit';
+import type { Digest, DiffId } from '#core/digest';
+import type { AcceptedMove, RefOperation } from '#core/event';
+import type { BlobRow, LayerRow, Outcome, OutcomeRow, PartitionRow, ReflogRow, RepositoryRow } from '#core/graph-row';
+import { mediaType } from '#core/media-type';
+import type { RefName, RepositoryName } from '#core/name';
+import { byIncarnation } from '#core/overlay-facts';
+import type { RefValue } from '#core/ref';
+import { PackReader, PackWriter } from './packed.js';
+
+/** Between values in Redis and rows of the graph. What the graph wrote it may trust to be well-formed. */
+
+const digestPrefix = 'sha256:'.length;
+
+export function packPartition({ rules, gcEpoch, time }: PartitionRow): string {
+  return `${rules} ${gcEpoch} ${time}`;
+}
+
+export function readPartition(text: string): PartitionRow {
+  const [rules, gcEpoch, time] = text.split(' ').map(Number) as [number, number, number];
+  return { rules, gcEpoch, time };
+}
+
+/** A repository is written once a batch, so it may be legible. */
+export function packRepository({ repo: _repo, ...fields }: RepositoryRow): string {
+  return JSON.stringify(fields);
+}
+
+export function readRepository(repo: RepositoryName, value: Buffer): RepositoryRow {
+  return { repo, ...(JSON.parse(value.toString()) as Omit<RepositoryRow, 'repo'>) };
+}
+
+export function packRef({ commit, version }: RefValue): Buffer {
+  const writer = new PackWriter(40).f64(version);
+  return (commit === null ? writer : writer.hex(commit)).done();
+}
+
+export function readRef(value: Buffer): RefValue {
+  const reader = new PackReader(value);
+  const version = reader.f64();
+  return { version, commit: reader.isAtEnd ? null : (reader.hex(32) as CommitId) };
+}
+
+export function packMove(move: ReflogRow): Buffer {
+  const writer = new PackWriter(256).f64(move.version).f64(move.offset).f64(move.time);
+  packCommitId(writer, move.from);
+  packCommitId(writer, move.to);
+  writer.u8(move.actor.verified ? 1 : 0);
+  packHex(writer, move.txid);
+  return writer.text(move.ref).text(move.operation).text(move.reason).text(move.actor.name).done();
+}
+
+export function readMove(repo: RepositoryName, value: Buffer): ReflogRow {
+  const reader = new PackReader(value);
+  const [version, offset, time] = [reader.f64(), reader.f64(), reader.f64()];
+  const [from, to] = [readCommitId(reader), readCommitId(reader)];
+  const verified = reader.u8() === 1;
+  const txid = readHex(reader);
+  const ref = reader.text() as RefName;
+  const operation = reader.text() as RefOperation;
+  const reason = reader.text();
+  return {
+    repo,
+    ref,
+    version,
+    from,
+    to,
+    operation,
+    reason,
+    actor: { name: reader.text(), verified },
+    txid,
+    offset,
+    time,
+  };
+}
+
+export function packOutcome({ txid, repo, request, offset, time, epoch, outcome }: OutcomeRow): Buffer {
+  const writer = new PackWriter(256);
+  packHex(writer, txid);
+  writer
+    .f64(offset)
+    .f64(time)
+    .f64(epoch)
+    .text(repo ?? '');
+  packHex(writer, request ?? '');
+  if (outcome.type === 'rejected') return writer.u8(0).text(JSON.stringify(outcome)).done();
+  writer.u8(1).u32(outcome.commits.length);
+  for (const commit of outcome.commits) writer.hex(commit);
+  for (const { ref, commit, version } of outcome.moves) {
+    writer.text(ref).f64(version);
+    packCommitId(writer, commit);
+  }
+  return writer.done();
+}
+
+export function readOutcome(value: Buffer): OutcomeRow {
+  const reader = new PackReader(value);
+  const txid = readHex(reader);
+  const [offset, time, epoch] = [reader.f64(), reader.f64(), reader.f64()];
+  const repo = (reader.text() || null) as RepositoryName | null;
+  const request = readHex(reader) || null;
+  return { txid, repo, request, offset, time, epoch, outcome: readVerdict(reader) };
+}
+
+function readVerdict(reader: PackReader): Outcome {
+  if (reader.u8() === 0) return JSON.parse(reader.text()) as Outcome;
+  const commits = Array.from({ length: reader.u32() }, () => reader.hex(32) as CommitId);
+  const moves: AcceptedMove[] = [];
+  while (!reader.isAtEnd) {
+    const ref = reader.text() as RefName;
+    const version = reader.f64();
+    moves.push({ ref, commit: readCommitId(reader), version });
+  }
+  return { type: 'accepted', commits, moves };
+}
+
+export function packLayer({ diffId, tarBytes, encodings }: LayerRow): Buffer {
+  const writer = new PackWriter(128).f64(tarBytes);
+  for (const { digest, incarnation } of encodings) {
+    packIncarnation(writer, incarnation);
+    if (digest === diffId) writer.u8(0);
+    else writer.u8(1).hex(digest, digestPrefix);
+  }
+  return writer.done();
+}
+
+export function readLayer(diffId: DiffId, value: Buffer): LayerRow {
+  const reader = new PackReader(value);
+  const tarBytes = reader.f64();
+  const encodings: { digest: Digest; incarnation: string }[] = [];
+  while (!reader.isAtEnd) {
+    const incarnation = readIncarnation(reader);
+    encodings.push({ digest: reader.u8() === 0 ? diffId : (`sha256:${reader.hex(32)}` as Digest), incarnation });
+  }
+  return { diffId, tarBytes, encodings };
+}
+
+/** The types of blobs that are many. Part of the format: a new one goes to the end. */
+const mediaTypes: readonly string[] = [
+  mediaType.layer,
+  mediaType.layerGzip,
+  mediaType.layerZstd,
+  mediaType.config,
+  mediaType.manifest,
+  mediaType.index,
+  mediaType.dockerConfig,
+  mediaType.dockerManifest,
+  mediaType.dockerIndex,
+];
+
+/** One copy of a blob: the value of a blob is its copies, one after the other, each after its length (u16). */
+export function packCopy({ incarnation, size, mediaType: type, retiredEpoch }: BlobRow): Buffer {
+  const writer = new PackWriter(64).f64(size);
+  const known = mediaTypes.indexOf(type);
+  writer.u8(known + 1);
+  if (known < 0) writer.text(type);
+  if (retiredEpoch !== null) writer.f64(retiredEpoch);
+  return Buffer.concat([packedIncarnation(incarnation), writer.done()]);
+}
+
+/** What tells a copy from the others of its blob: the start of it. */
+export function packedIncarnation(incarnation: string): Buffer {
+  const writer = new PackWriter(65);
+  packIncarnation(writer, incarnation);
+  return writer.done();
+}
+
+export function readCopies(digest: Digest, value: Buffer): BlobRow[] {
+  const copies: BlobRow[] = [];
+  for (let at = 0; at < value.length;) {
+    const end = at + 2 + value.readUInt16BE(at);
+    copies.push(readCopy(digest, value.subarray(at + 2, end)));
+    at = end;
+  }
+  return copies.toSorted(byIncarnation);
+}
+
+function readCopy(digest: Digest, value: Buffer): BlobRow {
+  const reader = new PackReader(value);
+  const incarnation = readIncarnation(reader);
+  const size = reader.f64();
+  const known = reader.u8();
+  const type = known === 0 ? reader.text() : (mediaTypes[known - 1] as string);
+  return { digest, incarnation, size, mediaType: type, retiredEpoch: reader.isAtEnd ? null : reader.f64() };
+}
+
+/** Ours are 32 hex digits, which take 16 bytes; others are kept as they are. */
+function packIncarnation(writer: PackWriter, incarnation: string): void {
+  if (/^[0-9a-f]{32}$/.test(incarnation)) writer.u8(0).hex(incarnation);
+  else writer.u8(incarnation.length).ascii(incarnation);
+}
+
+function readIncarnation(reader: PackReader): string {
+  const length = reader.u8();
+  return length === 0 ? reader.hex(16) : reader.ascii(length);
+}
+
+function packCommitId(writer: PackWriter, id: CommitId | null): void {
+  packHex(writer, id ?? '');
+}
+
+function readCommitId(reader: PackReader): CommitId | null {
+  return (readHex(reader) || null) as CommitId | null;
+}
+
+/** Hex digits after the number of bytes they make. */
+function packHex(writer: PackWriter, digits: string): void {
+  writer.u8(digits.length / 2).hex(digits);
+}
+
+function readHex(reader: PackReader): string {
+  return reader.hex(reader.u8());
+}
