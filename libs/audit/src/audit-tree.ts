@@ -1,18 +1,18 @@
 import { VarveError } from '#core/error';
 import type { AcceptedMove } from '#core/event';
 import type { RepositoryName } from '#core/name';
-import type { AuditBatch, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import type { AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
 import { decodeEntry, encodeEntry } from './entry.js';
+import { GrowingTiles } from './growing-tiles.js';
 import { decodeMapPath, encodeMapPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
 import { type Hash, leafHash } from './merkle.js';
 import { emptyState, refKey, refValueHash } from './state-map.js';
-import { decodeHashes, encodeHashes, foldHashes, tileWidth } from './tile.js';
 
 /** A record and what the fold made of it. */
 export interface JudgedRecord {
   readonly offset: number;
   /** When it stands in history, by the time of the record before it, milliseconds since 1970. */
-  timeAfter(before: number): number;
+  readonly timeAfter: (before: number) => number;
   readonly type: string;
   readonly record: Hash;
   readonly decision: string;
@@ -20,6 +20,8 @@ export interface JudgedRecord {
   readonly moves: readonly AcceptedMove[];
   /** JSON text for questions. */
   readonly about: string;
+  /** What a notary told the log, when the record is that. */
+  readonly checkpoint?: string | undefined;
 }
 
 /** Paths that are kept decoded: the next move of a branch starts from one of the last. */
@@ -33,20 +35,23 @@ export class AuditTree {
   readonly #store: AuditStore;
   readonly #tree: number;
   readonly #paths = new Map<number, MapPath>();
-  #size: AuditTreeSize = { entries: 0, moves: 0 };
-  /** The hashes of the tile that is filling up, on each level. */
-  #rows: Hash[][] = [[]];
+  readonly #tiles: GrowingTiles;
+  #size: AuditTreeSize;
   #time = 0;
   #state: Hash = emptyState;
 
-  private constructor(store: AuditStore, tree: number) {
+  private constructor(store: AuditStore, tree: number, { size, tiles }: { size: AuditTreeSize; tiles: GrowingTiles }) {
     this.#store = store;
     this.#tree = tree;
+    this.#size = size;
+    this.#tiles = tiles;
   }
 
+  /** @throws CORRUPT */
   static async open(store: AuditStore, tree: number): Promise<AuditTree> {
-    const opened = new AuditTree(store, tree);
-    await opened.#load();
+    const size = await store.size(tree);
+    const opened = new AuditTree(store, tree, { size, tiles: await GrowingTiles.load(store, tree, size.entries) });
+    await opened.#goOn();
     return opened;
   }
 
@@ -57,40 +62,25 @@ export class AuditTree {
 
   /** Appends records, the next ones in order. False when another writer was faster: then open the tree again. */
   async append(records: readonly JudgedRecord[]): Promise<boolean> {
-    const growing = {
-      rows: [] as AuditBatch['rows'][number][],
-      paths: [] as Uint8Array[],
-      tiles: new Map<string, Tile>(),
-    };
     const from = this.#size;
+    const rows: AuditRow[] = [];
+    const paths: Uint8Array[] = [];
     for (const record of records) {
       for (const move of record.moves)
-        growing.paths.push(encodeMapPath(await this.#move(record, move, from.moves + growing.paths.length)));
-      const { offset, type, record: digest, decision } = record;
-      this.#time = record.timeAfter(this.#time);
-      const entry = encodeEntry({
-        partition: this.#tree,
-        offset,
-        t: this.#time,
-        type,
-        record: digest,
-        decision,
-        state: this.#state,
-      });
-      growing.rows.push({ offset, entry, moves: from.moves + growing.paths.length, about: record.about });
-      this.#addHash(0, offset, leafHash(entry), growing.tiles);
+        paths.push(encodeMapPath(await this.#move(record, move, from.moves + paths.length)));
+      const entry = this.#entryOf(record);
+      rows.push({ offset: record.offset, entry, moves: from.moves + paths.length, about: record.about });
+      this.#tiles.add(record.offset, leafHash(entry));
     }
-    const { rows, paths, tiles } = growing;
-    const batch = {
-      from,
-      rows,
-      paths,
-      tiles: [...tiles.values()].map(({ hashes, ...at }) => ({ ...at, hashes: encodeHashes(hashes) })),
-    };
     this.#size = { entries: from.entries + rows.length, moves: from.moves + paths.length };
-    const appended = await this.#store.append(this.#tree, batch);
+    const appended = await this.#store.append(this.#tree, { from, rows, paths, tiles: this.#tiles.take() });
     this.#forgetOldest();
     return appended;
+  }
+
+  #entryOf({ offset, type, record, decision, timeAfter }: JudgedRecord): Uint8Array {
+    this.#time = timeAfter(this.#time);
+    return encodeEntry({ partition: this.#tree, offset, t: this.#time, type, record, decision, state: this.#state });
   }
 
   async #move(
@@ -123,47 +113,17 @@ export class AuditTree {
     }
   }
 
-  /** Puts the hash at `index` of a level; a tile that is full is one hash of the next tile up. */
-  #addHash(level: number, index: number, hash: Hash, tiles: Map<string, Tile>): void {
-    const row = (this.#rows[level] ??= []);
-    row.push(hash);
-    const tile = Math.floor(index / tileWidth);
-    const isFull = row.length === tileWidth;
-    // The lowest one is made again from its entries until it is full: it would be written anew for each record.
-    if (isFull || level > 0) tiles.set(`${level} ${tile}`, { level, index: tile, hashes: [...row] });
-    if (!isFull) return;
-    this.#rows[level] = [];
-    this.#addHash(level + 1, tile, foldHashes(row), tiles);
-  }
-
-  async #load(): Promise<void> {
-    this.#size = await this.#store.size(this.#tree);
+  /** From the last entry that is stored. */
+  async #goOn(): Promise<void> {
     const { entries, moves } = this.#size;
     if (entries === 0) return;
-    const width = entries % tileWidth;
-    const rows = await this.#store.entries(this.#tree, entries - Math.max(width, 1), entries);
-    const last = rows.at(-1) && decodeEntry(rows.at(-1)!.entry);
+    const [row] = await this.#store.entries(this.#tree, entries - 1, entries);
+    const last = row && decodeEntry(row.entry);
     if (!last) throw damaged(this.#tree, entries - 1);
     this.#time = last.t;
     this.#state = last.state;
-    this.#rows = [width === 0 ? [] : rows.map(({ entry }) => leafHash(entry))];
-    for (
-      let level = 1, count = Math.floor(entries / tileWidth);
-      count > 0;
-      level += 1, count = Math.floor(count / tileWidth)
-    ) {
-      const stored =
-        count % tileWidth === 0 ? undefined : await this.#store.tile(this.#tree, level, Math.floor(count / tileWidth));
-      this.#rows[level] = stored ? decodeHashes(stored).slice(0, count % tileWidth) : [];
-    }
     if (moves > 0) await this.#path(moves - 1);
   }
-}
-
-interface Tile {
-  readonly level: number;
-  readonly index: number;
-  readonly hashes: readonly Hash[];
 }
 
 /** Reads the paths of one tree. @throws CORRUPT */

@@ -52,3 +52,15 @@ function parseText(text: string): Checkpoint | undefined {
   const root = hashFromBase64(encoded ?? '');
   return origin === undefined || root === undefined ? undefined : { origin, size: Number(size), root };
 }
+
+/** The records that a signed checkpoint speaks of, without a look at who signed it; 0 for none. */
+export function signedSize(note: string | undefined): number {
+  const signed = note === undefined ? undefined : parseNote(note);
+  return (signed && parseText(signed.text)?.size) ?? 0;
+}
+
+/** Two checkpoints of one log that cannot both be true. */
+export function forked(a: Checkpoint, b: Checkpoint): VarveError {
+  const message = `${a.origin} has signed two trees that contradict each other, of ${a.size} and of ${b.size} records: its history was changed. Keep both`;
+  return new VarveError('CHECKPOINT_FORKED', message, { origin: a.origin, sizes: [a.size, b.size] });
+}

@@ -105,7 +105,10 @@ describe('the tree', () => {
     const failure = await shorter.follower.failure;
     await shorter.close();
 
-    expect(failure).toMatchObject({ code: 'LOG_TRUNCATED', message: expect.stringContaining('Restore the log') });
+    expect(failure).toMatchObject({
+      code: 'LOG_TRUNCATED',
+      message: expect.stringContaining('Restore it from a copy'),
+    });
   });
 
   it('stops at a log whose last record is another', async () => {

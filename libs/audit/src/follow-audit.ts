@@ -7,8 +7,12 @@ import type { AuditStore } from '#ports/audit-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import { AuditTree } from './audit-tree.js';
+import { type Checkpoint, forked, openCheckpoint, originOf, signedSize } from './checkpoint.js';
 import { decodeEntry, recordHash } from './entry.js';
 import { judgedRecord } from './judged-record.js';
+import { rootOf } from './merkle.js';
+import type { NoteVerifier } from './note.js';
+import { hashReader } from './read-hashes.js';
 
 const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'STORAGE_FULL', 'OVERLOADED']);
 const retryMsMin = 50;
@@ -20,6 +24,8 @@ interface Stores {
   readonly log: EventLog;
   readonly graph: GraphReader;
   readonly store: AuditStore;
+  /** Who signs the checkpoints that stand in the log; without one they are not looked at. */
+  readonly verifier?: NoteVerifier | undefined;
 }
 
 /**
@@ -95,11 +101,14 @@ export class AuditFollower {
       const fresh = batch.filter(({ offset }) => offset >= tree.size);
       for (let at = 0; at < fresh.length; at += limit.applyRecordsMax) {
         const records = fresh.slice(at, at + limit.applyRecordsMax);
+        checkNoGap(records, tree.size, partition);
         if (!(await this.#judged(partition, records.at(-1) as LogRecord))) return;
         const read = (txid: string) => this.#outcome(partition, txid);
         const judged = [];
         for (const record of records) judged.push(await judgedRecord(record, read));
         if (!(await tree.append(judged))) return;
+        for (const { checkpoint } of judged)
+          if (checkpoint !== undefined) await this.#checkToldRoot(partition, checkpoint);
         onGrown();
         for (const listener of this.#listeners) listener();
       }
@@ -118,6 +127,16 @@ export class AuditFollower {
       stopListening();
     }
     return !this.#ending.signal.aborted;
+  }
+
+  /** The tree has the root that the notary told the log it had. @throws CHECKPOINT_FORKED */
+  async #checkToldRoot(partition: number, note: string): Promise<void> {
+    const { log, store, verifier } = this.#stores;
+    const told = verifier && checkpointIn(note, verifier);
+    // One of the log that this was copied from, or of nobody, binds no one.
+    if (!told || told.origin !== originOf(log.id, partition)) return;
+    const root = await rootOf(told.size, hashReader(store, partition));
+    if (root !== told.root) throw forked(told, { ...told, root });
   }
 
   async #outcome(partition: number, txid: string): Promise<OutcomeRow | undefined> {
@@ -146,16 +165,33 @@ export class AuditFollower {
   }
 }
 
+function checkNoGap(records: readonly LogRecord[], from: number, partition: number): void {
+  const gap = records.findIndex(({ offset }, i) => offset !== from + i);
+  if (gap < 0) return;
+  const message = `partition ${partition} of the event log has lost record ${from + gap}: restore the log from a copy`;
+  throw new VarveError('LOG_TRUNCATED', message, { partition, missing: from + gap });
+}
+
+function checkpointIn(note: string, verifier: NoteVerifier): Checkpoint | undefined {
+  try {
+    return openCheckpoint(note, verifier);
+  } catch (error) {
+    if (isVarveError(error, 'PROOF_INVALID')) return undefined;
+    throw error;
+  }
+}
+
 /** The last record in the tree is still where it was. @throws LOG_TRUNCATED, CORRUPT */
 async function checkSameLog({ log, store }: Stores, partition: number): Promise<void> {
   const { entries } = await store.size(partition);
+  const end = await log.end(partition);
+  const seen = Math.max(entries, signedSize(await store.checkpoint(partition)));
+  if (end < seen) {
+    const message = `partition ${partition} of the event log ends at ${end}, and ${seen} records have been seen: the log was cut off. Restore it from a copy`;
+    throw new VarveError('LOG_TRUNCATED', message, { partition, end, seen });
+  }
   if (entries === 0) return;
   const offset = entries - 1;
-  const end = await log.end(partition);
-  if (end < entries) {
-    const message = `partition ${partition} of the event log ends at ${end}, and the audit tree has seen ${entries} records: the log was cut off. Restore the log`;
-    throw new VarveError('LOG_TRUNCATED', message, { partition, end, entries });
-  }
   const [row] = await store.entries(partition, offset, entries);
   for await (const [record] of log.read(partition, offset)) {
     if (record?.offset === offset && row && decodeEntry(row.entry)?.record === recordHash(record.bytes)) return;

@@ -30,6 +30,7 @@ export async function judgedRecord(record: LogRecord, read: ReadOutcome): Promis
     repo: own?.repo ?? null,
     moves,
     about: JSON.stringify(aboutRecord(event, txid, own)),
+    checkpoint: event?.type === 'checkpoint.v1' ? event.note : undefined,
   };
 }
 

@@ -4,7 +4,7 @@ import { decodeEvent } from '#core/event-codec';
 import { limit } from '#core/limit';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
-import { type Checkpoint, openCheckpoint } from './checkpoint.js';
+import { type Checkpoint, forked, openCheckpoint } from './checkpoint.js';
 import { type AuditEntry, decodeEntry, recordHash } from './entry.js';
 import { type Link, parseEvidence, type ProvenEntry, type RefEvidence } from './evidence.js';
 import { isConsistent, isIncluded, leafHash } from './merkle.js';
@@ -142,9 +142,4 @@ export function checkLinked({ checkpoint, linked }: Pick<Verified, 'checkpoint' 
   if (same) return;
   const message = `the proof is of ${checkpoint.size} records and has nothing that links it to the checkpoint of ${known.size} that is known`;
   throw new VarveError('CHECKPOINT_UNLINKED', message, { known: known.size, proof: checkpoint.size });
-}
-
-export function forked(a: Checkpoint, b: Checkpoint): VarveError {
-  const message = `${a.origin} has signed two trees that contradict each other, of ${a.size} and of ${b.size} records: its history was changed. Keep both`;
-  return new VarveError('CHECKPOINT_FORKED', message, { origin: a.origin, sizes: [a.size, b.size] });
 }

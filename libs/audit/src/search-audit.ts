@@ -1,0 +1,59 @@
+import type { AuditRow, AuditStore } from '#ports/audit-store';
+import { type AuditAbout, type AuditFilter, isWanted, textsOf } from './audit-about.js';
+import { decodeEntry } from './entry.js';
+import { firstAfter } from './entry-at.js';
+
+/** A record that a question found. */
+export interface FoundRecord extends AuditAbout {
+  readonly partition: number;
+  readonly offset: number;
+  readonly t: number;
+  readonly type: string;
+}
+
+/** When, by the log's clock: from `sinceMs` on and up to `untilMs`, both included. */
+export interface AuditSpan {
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+}
+
+/** Records that the filter wants, oldest first, of several partitions by time. */
+export async function* searchAudit(
+  store: AuditStore,
+  partitions: readonly number[],
+  { sinceMs, untilMs, ...filter }: AuditFilter & AuditSpan,
+): AsyncGenerator<FoundRecord> {
+  const sources = partitions.map((partition) => searchPartition(store, partition, filter, { sinceMs, untilMs }));
+  const heads = await Promise.all(sources.map((source) => source.next()));
+  for (;;) {
+    const open = heads.flatMap(({ done, value }, i) => (done === true ? [] : [{ found: value, i }]));
+    const [first, ...others] = open;
+    if (!first) return;
+    const { found, i } = others.reduce((a, b) => (b.found.t < a.found.t ? b : a), first);
+    yield found;
+    heads[i] = await (sources[i] as (typeof sources)[number]).next();
+  }
+}
+
+async function* searchPartition(
+  store: AuditStore,
+  tree: number,
+  filter: AuditFilter,
+  { sinceMs, untilMs }: AuditSpan,
+): AsyncGenerator<FoundRecord, undefined> {
+  const { entries: size } = await store.size(tree);
+  const from = sinceMs === undefined ? 0 : await firstAfter(store, { tree, size }, sinceMs - 1);
+  const to = untilMs === undefined ? size : await firstAfter(store, { tree, size }, untilMs);
+  for await (const rows of store.search(tree, { from, to, texts: textsOf(filter) })) {
+    for (const row of rows) {
+      const found = foundRecord(tree, row);
+      if (found && isWanted(found, filter)) yield found;
+    }
+  }
+  return undefined;
+}
+
+function foundRecord(partition: number, { offset, entry, about }: AuditRow): FoundRecord | undefined {
+  const decoded = decodeEntry(entry);
+  return decoded && { partition, offset, t: decoded.t, type: decoded.type, ...(JSON.parse(about) as AuditAbout) };
+}
