@@ -1,4 +1,5 @@
 import type { VarveError } from '#core/error';
+import type { Auditor } from '#audit/auditor';
 import type { Submitter } from '#history/submitter';
 import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
@@ -20,6 +21,8 @@ export interface Engine {
   readonly layers: LayerStore;
   readonly trees: TreeStore;
   readonly submitter: Submitter;
+  /** The trees over the log and their signatures; undefined in a process that leaves them to another. */
+  readonly audit?: Auditor | undefined;
   /** Why the graph does not follow the log any more, and nothing may be written; undefined while it does. */
   failure(): Error | undefined;
   /** Why nothing may be read either: the graph shows less than it has shown. NOT_PROJECTED; undefined while it does not. */

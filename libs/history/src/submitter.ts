@@ -204,9 +204,14 @@ export class Submitter {
   }
 }
 
-function proposalOf(draft: ProposalDraft, { actor, reason, request }: WriteContext, gcEpoch: number): Proposal {
+function proposalOf(
+  draft: ProposalDraft,
+  { actor, reason, request, requestId }: WriteContext,
+  gcEpoch: number,
+): Proposal {
   const { step: _step, commits, ...fields } = draft;
-  return { ...fields, txid: '', actor, reason, request, gcEpoch, commits: commits.map(({ bytes }) => bytes) };
+  const told = { actor, reason, request, ...(requestId === undefined ? {} : { requestId }) };
+  return { ...fields, ...told, txid: '', gcEpoch, commits: commits.map(({ bytes }) => bytes) };
 }
 
 function digestsOf({ blobs, commits }: Content): string[] {

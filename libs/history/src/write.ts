@@ -11,6 +11,8 @@ export interface WriteContext {
   readonly idempotencyKey: string | null;
   /** Digest (hex) of the request, to tell a retry from another request under the same key. */
   readonly request: string | null;
+  /** The id of the request, as its answer and the server's log name it. */
+  readonly requestId?: string | undefined;
   /** Ends the waiting, not the write: what is in the log already may still take effect. */
   readonly signal?: AbortSignal | undefined;
 }

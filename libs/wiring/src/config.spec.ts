@@ -22,6 +22,9 @@ describe('loadConfig', () => {
       blobStore: { scheme: 'file', path: resolve('data') },
       logLevel: 'info',
       treeCacheBytes: 256 * 2 ** 20,
+      auditStore: { scheme: 'sqlite', path: resolve('data/audit.db') },
+      auditKey: resolve('data/audit.key'),
+      auditMs: 10_000,
       shutdownMs: 20_000,
       haltMs: 30_000,
     });
@@ -32,6 +35,12 @@ describe('loadConfig', () => {
     expect(config.eventLog).toEqual({ scheme: 'sqlite', path: '/srv/varve/log.db' });
     expect(config.graph).toEqual({ scheme: 'memory' });
     expect(config.blobStore).toEqual({ scheme: 'file', path: '/srv/varve' });
+  });
+
+  it('keeps the audit of a log in memory in memory, unless it is told where', () => {
+    expect(loadConfig({ VARVE_EVENT_LOG: 'memory:' }).auditStore).toEqual({ scheme: 'memory' });
+    const told = { VARVE_EVENT_LOG: 'memory:', VARVE_AUDIT_STORE: 'sqlite:/a.db', VARVE_AUDIT_KEY: '/k' };
+    expect(loadConfig(told)).toMatchObject({ auditStore: { scheme: 'sqlite', path: '/a.db' }, auditKey: '/k' });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { VarveError } from '#core/error';
-import type { BlobStoreLocation, EventLogLocation, GraphLocation } from './location.js';
-import { parseBlobStoreLocation, parseEventLogLocation, parseGraphLocation } from './locations.js';
+import type { AuditLocation, BlobStoreLocation, EventLogLocation, GraphLocation } from './location.js';
+import { parseAuditLocation, parseBlobStoreLocation, parseEventLogLocation, parseGraphLocation } from './locations.js';
 import { locationMistakes, type Role, standardPort } from './role.js';
 
 /** What the server is told from outside, parsed once. */
@@ -15,6 +15,12 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Bytes of merged trees and their plans that are kept in memory. */
   readonly treeCacheBytes: number;
+  /** Where the audit trees are: this process alone has them. */
+  readonly auditStore: AuditLocation;
+  /** The file of the key that signs checkpoints; made when it is not there. Of no use for trees in memory. */
+  readonly auditKey: string;
+  /** How often a checkpoint is signed, where something is new. */
+  readonly auditMs: number;
   /** How long work in flight may take to end when the process is told to. */
   readonly shutdownMs: number;
   /** How long a projector or a materializer that cannot go on stays up and says so before it ends. */
@@ -64,6 +70,18 @@ export const settings = {
   },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
   VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
+  VARVE_AUDIT_STORE: {
+    standard: 'sqlite:$VARVE_DATA/audit.db',
+    meaning: 'The audit trees and their signed checkpoints: sqlite:FILE or memory:; memory: too where the event log is',
+  },
+  VARVE_AUDIT_KEY: {
+    standard: '$VARVE_DATA/audit.key',
+    meaning: 'The file of the key that signs checkpoints, made with mode 0600 when it is not there; keep a copy',
+  },
+  VARVE_AUDIT_SECONDS: {
+    standard: '10',
+    meaning: 'How often a checkpoint is signed, where something is new, 1 to 3600',
+  },
   VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
   VARVE_HALT_SECONDS: {
     standard: '30',
@@ -103,6 +121,9 @@ export function loadConfig(
     blobStore: read('VARVE_BLOB_STORE', (text) => Object.freeze(parseBlobStoreLocation(text, environment))),
     logLevel: read('VARVE_LOG_LEVEL', parseLogLevel),
     treeCacheBytes: read('VARVE_TREE_CACHE_MIB', (text) => parseWhole(text, 16, 65_536) * 2 ** 20),
+    auditStore: read('VARVE_AUDIT_STORE', (text) => Object.freeze(parseAuditLocation(text))),
+    auditKey: read('VARVE_AUDIT_KEY', (text) => resolve(text)),
+    auditMs: read('VARVE_AUDIT_SECONDS', (text) => parseWhole(text, 1, 3_600) * 1_000),
     shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
     haltMs: read('VARVE_HALT_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
   };
@@ -134,6 +155,7 @@ function textOf(environment: Readonly<Record<string, string | undefined>>, name:
   if (given !== undefined && given !== '') return given;
   if (name === 'VARVE_LISTEN') return `127.0.0.1:${standardPort(role)}`;
   if (name === 'VARVE_GRPC_LISTEN') return besides(textOf(environment, 'VARVE_LISTEN', role));
+  if (name === 'VARVE_AUDIT_STORE' && environment['VARVE_EVENT_LOG']?.startsWith('memory:')) return 'memory:';
   const dataFolder = resolve(environment['VARVE_DATA'] || settings.VARVE_DATA.standard);
   return settings[name].standard.replace('$VARVE_DATA', dataFolder);
 }

@@ -10,6 +10,8 @@ export type EventLogLocation = MemoryLocation | SqliteLocation | KafkaLocation;
 export type GraphLocation = MemoryLocation | SqliteLocation | RedisLocation;
 export type BlobStoreLocation = MemoryLocation | FileLocation | S3Location;
 
+export type AuditLocation = MemoryLocation | SqliteLocation;
+
 export interface MemoryLocation {
   readonly scheme: 'memory';
 }

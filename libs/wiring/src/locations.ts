@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { BlobStoreLocation, EventLogLocation, GraphLocation, Location } from './location.js';
+import type { AuditLocation, BlobStoreLocation, EventLogLocation, GraphLocation, Location } from './location.js';
 import { parseKafka, parseRedis, parseS3, serverAddress } from './server-address.js';
 
 /** Reads the address of the event log. Throws a plain error that says what was expected; `loadConfig` gathers them. */
@@ -30,6 +30,14 @@ export function parseBlobStoreLocation(
   if (scheme === 'file') return { scheme, path: pathIn(scheme, rest) };
   if (scheme === 'memory') return memory(rest);
   throw new Error(`expected file:PATH, ${serverAddress.s3} or memory:`);
+}
+
+/** The same for the audit trees. */
+export function parseAuditLocation(text: string): AuditLocation {
+  const { scheme, rest } = split(text);
+  if (scheme === 'sqlite') return { scheme, path: pathIn(scheme, rest) };
+  if (scheme === 'memory') return memory(rest);
+  throw new Error('expected sqlite:PATH or memory:');
 }
 
 /** The folders that must belong to this process alone. */

@@ -18,6 +18,7 @@ import type { Config } from './config.js';
 import { GraphWatch } from './graph-watch.js';
 import { isServer } from './location.js';
 import { foldersOf } from './locations.js';
+import { auditOf, openAudit } from './open-audit.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { openBlobStore, openEventLog, openGraph } from './open-stores.js';
 import type { RunningProcess } from './running-process.js';
@@ -50,7 +51,7 @@ export async function openEngine(
 ): Promise<RunningEngine> {
   const opened = new AsyncDisposableStack();
   try {
-    for (const folder of foldersOf([config.eventLog, config.graph, config.blobStore])) {
+    for (const folder of foldersOf([config.eventLog, config.graph, config.blobStore, ...auditOf(config, role)])) {
       const lock = lockFolder(folder);
       opened.defer(() => lock.release());
     }
@@ -67,8 +68,10 @@ export async function openEngine(
     const watches = isServer(config.graph) ? [await watch(stores, opened)] : [];
     const standing = standingOf([...(projector ? [projector] : []), ...watches]);
     const engine = composeEngine(stores, { standing, treeCacheBytes: config.treeCacheBytes }, opened);
-    const failed = projector?.failed ?? new Promise<never>(() => undefined);
-    return { engine, health: healthOf(standing, stores), failed, swept, close: () => opened.disposeAsync() };
+    const audit = role === 'standalone' ? await openAudit(config, { log, graph }, opened) : undefined;
+    const failures = [projector?.failed, audit?.failed].filter((each) => each !== undefined);
+    const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
+    return { engine: { ...engine, audit }, health: healthOf(standing, stores), failed, swept, close: () => opened.disposeAsync() };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Metadata } from '@grpc/grpc-js';
 import { canonicalJson, type Json } from '#core/canonical-json';
 import { VarveError } from '#core/error';
 import type { WriteContext } from '#history/write';
 import { actorOf } from '../rest/actor.js';
+import { requestIdOf } from '../rest/request-id.js';
 import { requestDigest } from '../rest/request-digest.js';
 import { idempotencyKeyOf } from '../rest/write-request.js';
 
@@ -27,18 +27,13 @@ interface RawCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
-/** A caller's own id is taken when it is harmless in a log line. */
-const requestIdPattern = /^[\w.:-]{1,64}$/;
-
 export function callOf(raw: RawCall): Call {
   const left = new AbortController();
   const leave = (): void => left.abort(new VarveError('CANCELLED', 'the caller left, or its deadline passed'));
   raw.on('cancelled', leave);
   if (raw.cancelled) leave();
   const headers = headersOf(raw.metadata);
-  const given = headers['varve-request-id'];
-  const id = typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
-  return { method: raw.getPath(), id, headers, signal: left.signal };
+  return { method: raw.getPath(), id: requestIdOf({ headers }), headers, signal: left.signal };
 }
 
 /**
@@ -47,12 +42,12 @@ export function callOf(raw: RawCall): Call {
  * @throws REQUEST_INVALID
  */
 export function writeContextOf(
-  { method, headers, signal }: Call,
+  { method, id, headers, signal }: Call,
   { reason, asked }: { readonly reason: string; readonly asked: object },
 ): WriteContext {
   const idempotencyKey = idempotencyKeyOf({ headers });
   const request = idempotencyKey === null ? null : requestDigest({ method, message: canonicalJson(plain(asked)) });
-  return { actor: actorOf(headers), reason, idempotencyKey, request, signal };
+  return { actor: actorOf(headers), requestId: id, reason, idempotencyKey, request, signal };
 }
 
 /** A message as JSON has it: members without a value are not there. */

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.js';
 import { serveOpenApi } from './openapi.js';
 import { installPositions } from './position-header.js';
 import { answerProblem, ProblemFilter } from './problem.filter.js';
+import { nameRequests, requestIdOf } from './request-id.js';
 import { drainUpload } from './upload.js';
 
 /** A connection on which nothing moves for so long, up or down, is given up. */
@@ -21,10 +22,12 @@ export function createHttpServer(): FastifyAdapter {
     connectionTimeout: silentConnectionMs,
     bodyLimit: limit.requestBodyBytesMax,
     return503OnClosing: false,
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: headBytesMax },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       answerProblem(error, request, reply),
   });
+  nameRequests(instanceOf(adapter));
   instanceOf(adapter).addContentTypeParser('*', (_request, _payload, done) => done(null));
   return adapter;
 }

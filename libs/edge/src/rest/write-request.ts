@@ -15,7 +15,8 @@ export function writeContext(
 ): WriteContext {
   const idempotencyKey = idempotencyKeyOf(request);
   const digest = idempotencyKey === null ? null : requestDigest(askedFor(request));
-  return { actor: actorOf(request.headers), reason, idempotencyKey, request: digest, signal: departure(reply) };
+  const who = { actor: actorOf(request.headers), requestId: request.id };
+  return { ...who, reason, idempotencyKey, request: digest, signal: departure(reply) };
 }
 
 /** The same write, told apart by its body too: that of an upload is known when it has arrived. */
