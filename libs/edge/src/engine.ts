@@ -5,6 +5,7 @@ import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import type { JobQueue } from '#ports/job-queue';
 import type { GraphComparison } from '#projection/compare-graph';
 import type { Rebuilt } from '#projection/rebuild';
 import type { TreeStore } from '#union/tree-store';
@@ -23,6 +24,7 @@ export interface Engine {
   readonly submitter: Submitter;
   /** The trees over the log and their signatures; undefined in a process that leaves them to another. */
   readonly audit?: Auditor | undefined;
+  readonly jobs: JobQueue;
   /** Why the graph does not follow the log any more, and nothing may be written; undefined while it does. */
   failure(): Error | undefined;
   /** Why nothing may be read either: the graph shows less than it has shown. NOT_PROJECTED; undefined while it does not. */

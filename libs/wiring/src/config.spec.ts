@@ -22,6 +22,7 @@ describe('loadConfig', () => {
       blobStore: { scheme: 'file', path: resolve('data') },
       logLevel: 'info',
       treeCacheBytes: 256 * 2 ** 20,
+      tarballBudgetBytes: 10 * 2 ** 30,
       auditStore: { scheme: 'sqlite', path: resolve('data/audit.db') },
       auditKey: resolve('data/audit.key'),
       auditMs: 10_000,

@@ -15,6 +15,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Bytes of merged trees and their plans that are kept in memory. */
   readonly treeCacheBytes: number;
+  /** Bytes of precomputed tarballs that are kept; those longest unused go first. */
+  readonly tarballBudgetBytes: number;
   /** Where the audit trees are: this process alone has them. */
   readonly auditStore: AuditLocation;
   /** The file of the key that signs checkpoints; made when it is not there. Of no use for trees in memory. */
@@ -82,6 +84,10 @@ export const settings = {
     standard: '10',
     meaning: 'How often a checkpoint is signed, where something is new, 1 to 3600',
   },
+  VARVE_TARBALL_BUDGET_MIB: {
+    standard: '10240',
+    meaning: 'MiB of precomputed tarballs that are kept, the longest unused go first, 0 to 999999999',
+  },
   VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
   VARVE_HALT_SECONDS: {
     standard: '30',
@@ -124,6 +130,7 @@ export function loadConfig(
     auditStore: read('VARVE_AUDIT_STORE', (text) => Object.freeze(parseAuditLocation(text))),
     auditKey: read('VARVE_AUDIT_KEY', (text) => resolve(text)),
     auditMs: read('VARVE_AUDIT_SECONDS', (text) => parseWhole(text, 1, 3_600) * 1_000),
+    tarballBudgetBytes: read('VARVE_TARBALL_BUDGET_MIB', (text) => parseWhole(text, 0, 999_999_999) * 2 ** 20),
     shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
     haltMs: read('VARVE_HALT_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
   };

@@ -7,6 +7,7 @@ import { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
+import type { JobQueue } from '#ports/job-queue';
 import { compareGraph } from '#projection/compare-graph';
 import { checkContinuity } from '#projection/continue-log';
 import { Projector } from '#projection/follow';
@@ -20,11 +21,13 @@ import { isServer } from './location.js';
 import { foldersOf } from './locations.js';
 import { auditOf, openAudit } from './open-audit.js';
 import { OneAtATime } from './one-at-a-time.js';
-import { openBlobStore, openEventLog, openGraph } from './open-stores.js';
+import { openBlobStore, openEventLog, openGraph, openJobQueue } from './open-stores.js';
 import type { RunningProcess } from './running-process.js';
 import { type Standing, standingOf } from './standing.js';
 import { healthOf } from './store-health.js';
 import { systemClock } from './system-clock.js';
+import { startTarballWork } from './tarball-work.js';
+import { createLogger } from './telemetry.js';
 import { version } from './version.js';
 
 /** An engine that runs, and how it ends. */
@@ -37,11 +40,12 @@ export interface Stores {
   readonly log: EventLog;
   readonly graph: GraphStore;
   readonly blobs: BlobStore;
+  readonly jobs: JobQueue;
 }
 
 /**
  * Takes the folders, opens the stores and composes the engine; standalone also sweeps what earlier processes staged and
- * never sealed, starts a projector and returns when the graph shows everything the log has, or when it has failed to. A
+ * never sealed, starts a worker on the jobs and a projector, and returns when the graph shows everything the log has, or when it has failed to. A
  * gateway returns at once, and answers when the projectors are there. What was opened is closed on error.
  * @throws CONFIG_INVALID, DATA_IN_USE, CORRUPT, UNAVAILABLE, STORAGE_FULL
  */
@@ -61,13 +65,19 @@ export async function openEngine(
     opened.defer(() => graph.close());
     const blobs = await openBlobStore(config.blobStore);
     opened.defer(() => blobs.close());
+    const jobs = await openJobQueue(config.graph);
+    opened.defer(() => jobs.close());
     // A store that processes share is swept by those who work behind the doors: a gateway has better things to do.
     const swept = role === 'gateway' ? 0 : await blobs.sweepStaging();
-    const stores = { log, graph, blobs };
+    const stores = { log, graph, blobs, jobs };
     const projector = role === 'standalone' ? await startProjector(stores, opened) : undefined;
     const watches = isServer(config.graph) ? [await watch(stores, opened)] : [];
     const standing = standingOf([...(projector ? [projector] : []), ...watches]);
     const engine = composeEngine(stores, { standing, treeCacheBytes: config.treeCacheBytes }, opened);
+    if (role === 'standalone') {
+      const logger = createLogger(config.logLevel);
+      startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
+    }
     const audit = role === 'standalone' ? await openAudit(config, { log, graph }, opened) : undefined;
     const failures = [projector?.failed, audit?.failed].filter((each) => each !== undefined);
     const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
@@ -80,7 +90,7 @@ export async function openEngine(
 
 /** Puts the stages' connections together over open stores. What it opens itself is closed with `opened`, first. */
 export function composeEngine(
-  { log, graph, blobs }: Stores,
+  { log, graph, blobs, jobs }: Stores,
   { standing, treeCacheBytes }: { readonly standing: Standing; readonly treeCacheBytes: number },
   opened: AsyncDisposableStack,
 ): Engine {
@@ -102,6 +112,7 @@ export function composeEngine(
     layers,
     trees,
     submitter,
+    jobs,
     failure: () => standing.failure(),
     behind: () => standing.behind(),
     rebuild: () => generations.run(() => rebuild({ log, graph })),

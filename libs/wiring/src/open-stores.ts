@@ -1,15 +1,19 @@
+import { dirname, join } from 'node:path';
 import { openFilesystemBlobStore } from '#adapters/filesystem/filesystem-blob-store';
 import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { openMemoryJobQueue } from '#adapters/memory/memory-job-queue';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
+import { openSqliteJobQueue } from '#adapters/sqlite/sqlite-job-queue';
 import { unreachable, VarveError } from '#core/error';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
+import type { JobQueue } from '#ports/job-queue';
 import type { BlobStoreLocation, EventLogLocation, GraphLocation, S3Location } from './location.js';
 import { systemClock } from './system-clock.js';
 
@@ -37,6 +41,21 @@ export async function openGraph(
       return openMemoryGraphStore(partitionCount);
     case 'sqlite':
       return openSqliteGraphStore(location.path);
+    case 'redis':
+      throw notHere(location.scheme);
+    default:
+      return unreachable(location);
+  }
+}
+
+/** Jobs are kept where the graph is, and no part of it: a rebuild does not touch them. @throws CORRUPT, UNAVAILABLE */
+export async function openJobQueue(location: GraphLocation): Promise<JobQueue> {
+  const options = { clock: systemClock };
+  switch (location.scheme) {
+    case 'memory':
+      return openMemoryJobQueue(options);
+    case 'sqlite':
+      return openSqliteJobQueue(join(dirname(location.path), 'jobs.db'), options);
     case 'redis':
       throw notHere(location.scheme);
     default:
