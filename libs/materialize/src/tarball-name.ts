@@ -21,6 +21,12 @@ export function tarballName(chainId: ChainId, format: RootfsFormat): string {
   return `${tarName(chainId)}${compression === null ? '' : codingSuffix[compression]}`;
 }
 
+/** The format that a name ends in. */
+export function formatOfName(name: string): RootfsFormat {
+  if (name.includes('.gz-')) return 'tar.gz';
+  return name.includes('.zst-') ? 'tar.zst' : 'tar';
+}
+
 /** Whether a text can be the name of a tarball, of this version or another. */
 export function isTarballName(text: string): boolean {
   return /^u\d{1,9}w\d{1,9}-[0-9a-f]{64}(\.(gz|zst)-[\w.-]{1,64})?$/.test(text);

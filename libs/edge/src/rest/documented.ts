@@ -56,6 +56,8 @@ const paramMeanings = {
   digest: 'sha256: and 64 hex digits',
   layer: 'A diffID, or its first digits (four or more)',
   txid: 'The id of a transaction',
+  job: 'The id of a job: 32 hex digits',
+  tarball: 'The name of a tarball',
 };
 
 /** The answer to a condition that does not hold. */

@@ -69,8 +69,8 @@ export async function sendStream(reply: FastifyReply, conditions: Conditions, by
   return sendBytes(reply, { status: 200, headers }, await bytes.open());
 }
 
-/** @throws REF_STALE when If-Match names other bytes */
-function isKnown(conditions: Conditions, etag: string): boolean {
+/** The client has these bytes already. @throws REF_STALE when If-Match names other bytes */
+export function isKnown(conditions: Conditions, etag: string): boolean {
   const judged = judgeConditions(conditions, etag);
   if (judged !== 'failed') return judged === 'not-modified';
   throw new VarveError('REF_STALE', `the bytes have the ETag ${etag}, and If-Match wants ${conditions.ifMatch}`, {

@@ -7,12 +7,14 @@ import { EventsController } from './events.controller.js';
 import { FsckController } from './fsck.controller.js';
 import { HealthController } from './health.controller.js';
 import { ImportsController } from './imports.controller.js';
+import { JobsController } from './jobs.controller.js';
 import { LayersController } from './layers.controller.js';
 import { LogController } from './log.controller.js';
 import { MaintenanceController } from './maintenance.controller.js';
 import { RefsController } from './refs.controller.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { RootfsController } from './rootfs.controller.js';
+import { TarballsController } from './tarballs.controller.js';
 import { TreeController } from './tree.controller.js';
 import { WatchModule } from '../watch.module.js';
 
@@ -26,6 +28,8 @@ import { WatchModule } from '../watch.module.js';
     LogController,
     EventsController,
     RootfsController,
+    TarballsController,
+    JobsController,
     TreeController,
     DiffController,
     LayersController,

@@ -6,9 +6,11 @@ import type { RepositoryName } from '#core/name';
 import { compressedRootfs, openRootfs, rootfsCommit, rootfsTag } from '../command/rootfs.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
+import * as schema from './job-schema.js';
 import { addPosition } from './position-header.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange, sendStream } from './ranged-bytes.js';
 import { rootfsVariant } from './rootfs-variant.js';
+import { sendDelivery } from './send-delivery.js';
 import { RepositoryPipe } from './segment.pipe.js';
 
 const rootfsQuery = z.strictObject({
@@ -17,6 +19,10 @@ const rootfsQuery = z.strictObject({
     .default('tar')
     .describe('tar.gz and tar.zst are compressed while they are sent: no Content-Length, no ranges'),
   platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
+  delivery: z
+    .enum(['stream', 'redirect'])
+    .default('stream')
+    .describe('redirect: to a stored file, of any format with its length and ranges; it is made first if need be'),
 });
 
 @ApiTags('checkout')
@@ -28,9 +34,13 @@ export class RootfsController {
   @Documented({
     summary: 'The root filesystem of a commit as one canonical tar, any range of it',
     description:
-      'Made while it is sent; nothing has to exist before. A client that accepts zstd as a Content-Encoding and asks for no range gets the tar so. Resume with Range and If-Range: an upgrade of the server that writes other bytes gives a fresh tar, never a splice. A failure midway cuts the connection before Content-Length is reached.',
+      'Made while it is sent; nothing has to exist before. A client that accepts zstd as a Content-Encoding and asks for no range gets the tar so. Resume with Range and If-Range: an upgrade of the server that writes other bytes gives a fresh tar, never a splice. A failure midway cuts the connection before Content-Length is reached. With delivery=redirect the answer is 307 to a stored file with the same bytes, for an hour; while that is made, 202 with the job at Location: ask again, or follow its events. Prefer: wait=SECONDS says how long to wait for it (10 without it, 60 at most), Prefer: respond-async not to wait.',
     params: ['repo', 'rev'],
-    answers: rangeAnswers('application/x-tar', { 'Varve-Commit': 'The commit whose files these are' }),
+    answers: {
+      ...rangeAnswers('application/x-tar', { 'Varve-Commit': 'The commit whose files these are' }),
+      202: { description: 'With delivery=redirect: it is being made by the job at Location', json: schema.job },
+      307: { description: 'With delivery=redirect: it is at Location, for an hour' },
+    },
     fails: [
       'REPOSITORY_UNKNOWN',
       'REF_UNKNOWN',
@@ -39,18 +49,21 @@ export class RootfsController {
       'RANGE_INVALID',
       'LAYER_INVALID',
       'CORRUPT',
+      'JOB_FAILED',
+      'UNAVAILABLE',
     ],
-    headers: byteHeaders,
+    headers: { ...byteHeaders, Prefer: 'With delivery=redirect: wait=SECONDS or respond-async (RFC 7240)' },
   })
   async get(
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') rev: string,
-    @Query({ schema: rootfsQuery }) { platform, format }: z.infer<typeof rootfsQuery>,
+    @Query({ schema: rootfsQuery }) { platform, format, delivery }: z.infer<typeof rootfsQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
     const commit = await rootfsCommit(this.engine, repo, { rev, platform });
     await addPosition(this.engine, request, reply);
+    if (delivery === 'redirect') return sendDelivery({ engine: this.engine, request, reply }, commit, format);
     const variant = rootfsVariant(format, request.headers);
     const file = `${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.${format}`;
     const headers = {
