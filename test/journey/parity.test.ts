@@ -1,0 +1,838 @@
+import { execFileSync } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import type { ErrorCode } from '#core/error';
+import { renderingOf } from '#edge/error-rendering';
+import * as admin from '#proto/gen/varve/v1/admin';
+import * as archive from '#proto/gen/varve/v1/archive';
+import * as blob from '#proto/gen/varve/v1/blob';
+import * as checkout from '#proto/gen/varve/v1/checkout';
+import * as commit from '#proto/gen/varve/v1/commit';
+import * as diff from '#proto/gen/varve/v1/diff';
+import * as layerService from '#proto/gen/varve/v1/layer';
+import * as ref from '#proto/gen/varve/v1/ref';
+import * as repository from '#proto/gen/varve/v1/repo';
+import * as tree from '#proto/gen/varve/v1/tree';
+import * as watch from '#proto/gen/varve/v1/watch';
+import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
+import { layer } from '../fixture/layer-builder.js';
+import { appImage } from './harness/archives.js';
+import { grpcAddress, GrpcCaller } from './harness/grpc.js';
+import { projectRoot, type Server, startServer } from './harness/server.js';
+
+/** One command, asked at both doors, of a repository of its own for each: `parity-rest` and `parity-grpc`. */
+interface Twin {
+  readonly route: string;
+  readonly rpc: string;
+  readonly rest: {
+    readonly query?: Readonly<Record<string, string>>;
+    readonly path?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: Buffer | object;
+  };
+  readonly grpc: { readonly method: MethodDefinition<never, unknown>; readonly requests: readonly object[] };
+  /** What both answers are made of, where it is not the messages as they are. */
+  readonly answer?: (messages: readonly unknown[]) => unknown;
+  readonly fails?: ErrorCode;
+}
+
+const first = layer({ 'etc/': null, 'etc/motd': 'hello\n', 'bin/': null, 'bin/sh': 'x'.repeat(3_000) });
+const second = layer({ 'etc/motd': 'bye\n', 'etc/link': { link: 'motd' }, 'bin/.wh.sh': '' });
+const rootfs = layer({ 'srv/': null, 'srv/page': '<h1>hi</h1>' });
+const loaded = archiveOf(dockerArchive([appImage]));
+const time = '2026-01-02T03:04:05Z';
+
+let server: Server;
+let grpc: GrpcCaller;
+beforeAll(async () => {
+  server = await startServer();
+  grpc = new GrpcCaller(grpcAddress(server));
+});
+afterAll(async () => {
+  grpc.close();
+  await server.stop();
+});
+
+const restRepo = 'parity-rest';
+const grpcRepo = 'parity-grpc';
+const rev = { rev: 'main' };
+const method = (definition: unknown) => definition as MethodDefinition<never, unknown>;
+const repo = grpcRepo;
+
+/** In this order: later commands ask about what earlier ones did. */
+const twins: readonly Twin[] = [
+  {
+    route: 'POST /api/v1/repos',
+    rpc: 'RepoService/CreateRepo',
+    rest: { body: { repo: restRepo } },
+    grpc: {
+      method: method(repository.RepoServiceService.createRepo),
+      requests: [repository.CreateRepoRequest.create({ repo })],
+    },
+    answer: ([made]) => flat(made, 'repository', 'written'),
+  },
+  {
+    route: 'POST /api/v1/repos',
+    rpc: 'RepoService/CreateRepo',
+    rest: { body: { repo: restRepo } },
+    grpc: {
+      method: method(repository.RepoServiceService.createRepo),
+      requests: [repository.CreateRepoRequest.create({ repo })],
+    },
+    fails: 'REPOSITORY_EXISTS',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}',
+    rpc: 'RepoService/GetRepo',
+    rest: {},
+    grpc: {
+      method: method(repository.RepoServiceService.getRepo),
+      requests: [repository.GetRepoRequest.create({ repo })],
+    },
+    answer: ([found]) => flat(found, 'repository'),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}',
+    rpc: 'RepoService/GetRepo',
+    rest: { path: { repo: 'No Name' } },
+    grpc: {
+      method: method(repository.RepoServiceService.getRepo),
+      requests: [repository.GetRepoRequest.create({ repo: 'No Name' })],
+    },
+    fails: 'NAME_INVALID',
+  },
+  commitTwin({ message: 'first', body: first.tar, labels: { a: '1', b: '2' } }),
+  commitTwin({ message: 'second', body: gzipSync(second.tar) }),
+  commitTwin({ message: 'nothing new', body: null }),
+  commitTwin({ message: 'the first again', body: null, stored: first.diffId }),
+  commitTwin({ message: 'no such layer', body: null, stored: 'f'.repeat(64), fails: 'BLOB_UNKNOWN' }),
+  commitTwin({ message: 'both', body: first.tar, stored: first.diffId, fails: 'REQUEST_INVALID' }),
+  commitTwin({ message: 'no tar', body: Buffer.alloc(5_000, 1), fails: 'LAYER_INVALID' }),
+  commitTwin({ message: 'cut', body: gzipSync(first.tar).subarray(0, 50), fails: 'LAYER_INVALID' }),
+  commitTwin({ message: 'elsewhere', body: null, branch: 'none', fails: 'REF_UNKNOWN' }),
+  {
+    route: 'GET /api/v1/repos/{repo}/commits',
+    rpc: 'CommitService/ListCommits',
+    rest: { query: { limit: '2' } },
+    grpc: {
+      method: method(commit.CommitServiceService.listCommits),
+      requests: [commit.ListCommitsRequest.create({ repo, pageSize: 2 })],
+    },
+    answer: ([page]) => page,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits',
+    rpc: 'CommitService/ListCommits',
+    rest: { query: { limit: '0' } },
+    grpc: {
+      method: method(commit.CommitServiceService.listCommits),
+      requests: [commit.ListCommitsRequest.create({ repo, pageSize: 0 })],
+    },
+    fails: 'REQUEST_INVALID',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}',
+    rpc: 'CommitService/GetCommit',
+    rest: { path: { rev: 'main~2' } },
+    grpc: {
+      method: method(commit.CommitServiceService.getCommit),
+      requests: [commit.GetCommitRequest.create({ repo, rev: 'main~2' })],
+    },
+    answer: ([shown]) => {
+      const { configurationJson, index, ...rest } = flat(shown, 'commit') as { configurationJson?: string; index: [] };
+      const configuration = configurationJson && (JSON.parse(configurationJson) as unknown);
+      return { ...rest, configuration, index: index.length === 0 ? null : index };
+    },
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}',
+    rpc: 'CommitService/GetCommit',
+    rest: { path: { rev: 'main~99' } },
+    grpc: {
+      method: method(commit.CommitServiceService.getCommit),
+      requests: [commit.GetCommitRequest.create({ repo, rev: 'main~99' })],
+    },
+    fails: 'COMMIT_UNKNOWN',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/resolve',
+    rpc: 'CommitService/Resolve',
+    rest: { query: rev },
+    grpc: {
+      method: method(commit.CommitServiceService.resolve),
+      requests: [commit.ResolveRequest.create({ repo, ...rev })],
+    },
+    answer: ([resolved]) => resolved,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/resolve',
+    rpc: 'CommitService/Resolve',
+    rest: { query: { rev: 'nobody' } },
+    grpc: {
+      method: method(commit.CommitServiceService.resolve),
+      requests: [commit.ResolveRequest.create({ repo, rev: 'nobody' })],
+    },
+    fails: 'REF_UNKNOWN',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/merge-base',
+    rpc: 'CommitService/MergeBase',
+    rest: { query: { a: 'main', b: 'main~2' } },
+    grpc: {
+      method: method(commit.CommitServiceService.mergeBase),
+      requests: [commit.MergeBaseRequest.create({ repo, a: 'main', b: 'main~2' })],
+    },
+    answer: ([found]) => found,
+  },
+  moveTwin({ name: 'heads/fix', to: 'main~1' }),
+  moveTwin({ name: 'tags/v1', to: 'main~2', operation: 'tag' }),
+  moveTwin({ name: 'tags/v1', to: 'main', fails: 'TAG_IMMUTABLE' }),
+  moveTwin({ name: 'heads/main', to: 'main~1', fails: 'NOT_FAST_FORWARD' }),
+  moveTwin({ name: 'heads/main', to: 'main~1', mode: 'force', operation: 'reset' }),
+  moveTwin({ name: 'heads/fix', to: 'main', absent: true, fails: 'REF_STALE' }),
+  moveTwin({ name: 'fix', to: 'main', fails: 'NAME_INVALID' }),
+  {
+    route: 'GET /api/v1/repos/{repo}/refs',
+    rpc: 'RefService/ListRefs',
+    rest: {},
+    grpc: { method: method(ref.RefServiceService.listRefs), requests: [ref.ListRefsRequest.create({ repo })] },
+    answer: ([refs]) => refs,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/refs/{ref}',
+    rpc: 'RefService/GetRef',
+    rest: { path: { ref: 'fix' } },
+    grpc: { method: method(ref.RefServiceService.getRef), requests: [ref.GetRefRequest.create({ repo, ref: 'fix' })] },
+    answer: ([found]) => flat(found, 'ref'),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/refs/{ref}',
+    rpc: 'RefService/GetRef',
+    rest: { path: { ref: 'lost' } },
+    grpc: { method: method(ref.RefServiceService.getRef), requests: [ref.GetRefRequest.create({ repo, ref: 'lost' })] },
+    fails: 'REF_UNKNOWN',
+  },
+  {
+    route: 'POST /api/v1/repos/{repo}/rollback',
+    rpc: 'RefService/RollbackRef',
+    rest: { body: { ref: 'main', to: '@{1}', reason: 'oops' } },
+    grpc: {
+      method: method(ref.RefServiceService.rollbackRef),
+      requests: [ref.RollbackRefRequest.create({ repo, ref: 'main', to: '@{1}', reason: 'oops' })],
+    },
+    answer: movedAnswer,
+  },
+  {
+    route: 'POST /api/v1/repos/{repo}/rollback',
+    rpc: 'RefService/RollbackRef',
+    rest: { body: { ref: 'v1', to: 'main' } },
+    grpc: {
+      method: method(ref.RefServiceService.rollbackRef),
+      requests: [ref.RollbackRefRequest.create({ repo, ref: 'v1', to: 'main' })],
+    },
+    fails: 'TAG_IMMUTABLE',
+  },
+  {
+    route: 'DELETE /api/v1/repos/{repo}/refs/{ref}',
+    rpc: 'RefService/DeleteRef',
+    rest: { path: { ref: 'heads/fix' }, query: { reason: 'done' } },
+    grpc: {
+      method: method(ref.RefServiceService.deleteRef),
+      requests: [ref.DeleteRefRequest.create({ repo, ref: 'heads/fix', reason: 'done' })],
+    },
+    answer: movedAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/reflog',
+    rpc: 'RefService/ListReflog',
+    rest: { query: { ref: 'main', limit: '3' } },
+    grpc: {
+      method: method(ref.RefServiceService.listReflog),
+      requests: [ref.ListReflogRequest.create({ repo, ref: 'main', pageSize: 3 })],
+    },
+    answer: ([page]) => {
+      const { moves, before } = page as ref.ListReflogResponse;
+      return { moves: moves.map(({ previousCommit: from, commit: to, ...move }) => ({ ...move, from, to })), before };
+    },
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/tree/{rev}',
+    rpc: 'TreeService/ListTree',
+    rest: { path: rev, query: { recursive: 'true' } },
+    grpc: {
+      method: method(tree.TreeServiceService.listTree),
+      requests: [tree.ListTreeRequest.create({ repo, ...rev, recursive: true })],
+    },
+    answer: ([page]) => ({
+      ...(page as tree.ListTreeResponse),
+      entries: (page as tree.ListTreeResponse).entries.map(entryAnswer),
+    }),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/tree/{rev}',
+    rpc: 'TreeService/ListTree',
+    rest: { path: rev, query: { path: 'no/where' } },
+    grpc: {
+      method: method(tree.TreeServiceService.listTree),
+      requests: [tree.ListTreeRequest.create({ repo, ...rev, path: Buffer.from('no/where') })],
+    },
+    fails: 'PATH_UNKNOWN',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/tree/{rev}/content',
+    rpc: 'TreeService/ReadFile',
+    rest: { path: rev, query: { path: 'etc/motd' } },
+    grpc: {
+      method: method(tree.TreeServiceService.readFile),
+      requests: [tree.ReadFileRequest.create({ repo, ...rev, path: Buffer.from('etc/motd') })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/tree/{rev}/content',
+    rpc: 'TreeService/ReadFile',
+    rest: { path: rev, query: { path: 'etc/motd' }, headers: { range: 'bytes=999-' } },
+    grpc: {
+      method: method(tree.TreeServiceService.readFile),
+      requests: [tree.ReadFileRequest.create({ repo, ...rev, path: Buffer.from('etc/motd'), part: { offset: 999 } })],
+    },
+    fails: 'RANGE_INVALID',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/find',
+    rpc: 'TreeService/Find',
+    rest: { query: { rev: 'main~2', name: '*' } },
+    grpc: {
+      method: method(tree.TreeServiceService.find),
+      requests: [tree.FindRequest.create({ repo, rev: 'main~2', name: '*' })],
+    },
+    answer: (messages) => linesOf(messages).flatMap(entriesAnswer),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/diff',
+    rpc: 'DiffService/Diff',
+    rest: { query: { from: 'main~2', to: 'main~1' } },
+    grpc: {
+      method: method(diff.DiffServiceService.diff),
+      requests: [diff.DiffRequest.create({ repo, fromRev: 'main~2', toRev: 'main~1' })],
+    },
+    answer: (messages) => linesOf(messages).flatMap(diffAnswer),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/usage',
+    rpc: 'RepoService/Usage',
+    rest: {},
+    grpc: { method: method(repository.RepoServiceService.usage), requests: [repository.UsageRequest.create({ repo })] },
+    answer: (messages) => {
+      const lines = linesOf(messages);
+      const [{ type: _type, ...total } = { type: '' }] = lines.filter(({ type }) => type === 'total');
+      return { refs: lines.filter(({ type }) => type === 'ref').map(({ type: _ref, ...one }) => one), ...total };
+    },
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/tree-view',
+    rpc: 'RepoService/ImageTree',
+    rest: {},
+    grpc: {
+      method: method(repository.RepoServiceService.imageTree),
+      requests: [repository.ImageTreeRequest.create({ repo })],
+    },
+    answer: ([view]) => view,
+  },
+  {
+    route: 'GET /api/v1/tree-view',
+    rpc: 'RepoService/ImageTree',
+    rest: {},
+    grpc: {
+      method: method(repository.RepoServiceService.imageTree),
+      requests: [repository.ImageTreeRequest.create({})],
+    },
+    answer: ([view]) => view,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/layers/{layer}',
+    rpc: 'LayerService/GetLayer',
+    rest: { path: { layer: second.diffId } },
+    grpc: {
+      method: method(layerService.LayerServiceService.getLayer),
+      requests: [layerService.GetLayerRequest.create({ repo, layer: second.diffId })],
+    },
+    answer: ([found]) => flat(found, 'layer'),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/layers/{layer}',
+    rpc: 'LayerService/GetLayer',
+    rest: { path: { layer: 'zz' } },
+    grpc: {
+      method: method(layerService.LayerServiceService.getLayer),
+      requests: [layerService.GetLayerRequest.create({ repo, layer: 'zz' })],
+    },
+    fails: 'NAME_INVALID',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/layers/{layer}/entries',
+    rpc: 'LayerService/ListEntries',
+    rest: { path: { layer: second.diffId } },
+    grpc: {
+      method: method(layerService.LayerServiceService.listEntries),
+      requests: [layerService.ListEntriesRequest.create({ repo, layer: second.diffId })],
+    },
+    answer: (messages) => linesOf(messages).flatMap(entriesAnswer),
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/layers/{layer}/content',
+    rpc: 'LayerService/ReadLayerFile',
+    rest: { path: { layer: second.diffId }, query: { path: 'etc/link' } },
+    grpc: {
+      method: method(layerService.LayerServiceService.readLayerFile),
+      requests: [
+        layerService.ReadLayerFileRequest.create({ repo, layer: second.diffId, path: Buffer.from('etc/link') }),
+      ],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/layers/{layer}/tar',
+    rpc: 'LayerService/ReadTar',
+    rest: { path: { layer: second.diffId }, headers: { range: 'bytes=100-' } },
+    grpc: {
+      method: method(layerService.LayerServiceService.readTar),
+      requests: [layerService.ReadTarRequest.create({ repo, layer: second.diffId, part: { offset: 100 } })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}/lints',
+    rpc: 'LayerService/Lint',
+    rest: { path: { rev: 'main~2' } },
+    grpc: {
+      method: method(layerService.LayerServiceService.lint),
+      requests: [layerService.LintRequest.create({ repo, rev: 'main~2' })],
+    },
+    answer: (messages) => {
+      const lines = linesOf(messages);
+      const union = lines.find(({ type }) => type === 'union');
+      return {
+        commit: union?.['commit'],
+        union: union?.['lints'],
+        layers: lines.filter(({ type }) => type === 'layer').map(({ type: _type, ...one }) => one),
+      };
+    },
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/blobs/{digest}',
+    rpc: 'BlobService/ReadBlob',
+    rest: { path: { digest: first.diffId } },
+    grpc: {
+      method: method(blob.BlobServiceService.readBlob),
+      requests: [blob.ReadBlobRequest.create({ repo, digest: first.diffId })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}/rootfs.tar',
+    rpc: 'CheckoutService/Checkout',
+    rest: { path: rev },
+    grpc: {
+      method: method(checkout.CheckoutServiceService.checkout),
+      requests: [checkout.CheckoutRequest.create({ repo, ...rev })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}/rootfs.tar',
+    rpc: 'CheckoutService/Checkout',
+    rest: { path: rev, headers: { range: 'bytes=700-1299' } },
+    grpc: {
+      method: method(checkout.CheckoutServiceService.checkout),
+      requests: [checkout.CheckoutRequest.create({ repo, ...rev, part: { offset: 700, length: 600 } })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}/rootfs.tar',
+    rpc: 'CheckoutService/Checkout',
+    rest: { path: rev, query: { format: 'tar.zst' } },
+    grpc: {
+      method: method(checkout.CheckoutServiceService.checkout),
+      requests: [checkout.CheckoutRequest.create({ repo, ...rev, format: 'ROOTFS_FORMAT_TAR_ZST' })],
+    },
+    answer: bytesAnswer,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/commits/{rev}/rootfs.tar',
+    rpc: 'CheckoutService/Checkout',
+    rest: { path: rev, headers: { 'if-match': '"other"' } },
+    grpc: {
+      method: method(checkout.CheckoutServiceService.checkout),
+      requests: [checkout.CheckoutRequest.create({ repo, ...rev, part: { ifMatch: '"other"' } })],
+    },
+    fails: 'REF_STALE',
+  },
+  {
+    route: 'POST /api/v1/repos/{repo}/imports',
+    rpc: 'ArchiveService/Import',
+    rest: { query: { tag: 'flat', change: 'CMD ["/bin/sh"]', time }, body: rootfs.tar },
+    grpc: {
+      method: method(archive.ArchiveServiceService.import),
+      requests: upload(archive.ImportRequest, { repo, tag: 'flat', changes: ['CMD ["/bin/sh"]'], time }, rootfs.tar),
+    },
+    answer: ([made]) => reportAnswer(flat(made, 'report')),
+  },
+  {
+    route: 'POST /api/v1/repos/{repo}/archives',
+    rpc: 'ArchiveService/Load',
+    rest: { body: loaded },
+    grpc: {
+      method: method(archive.ArchiveServiceService.load),
+      requests: upload(archive.LoadRequest, { repo }, loaded),
+    },
+    answer: ([made]) => reportAnswer(flat(made, 'report')),
+  },
+  {
+    route: 'POST /api/v1/repos/{repo}/archives',
+    rpc: 'ArchiveService/Load',
+    rest: { body: first.tar },
+    grpc: {
+      method: method(archive.ArchiveServiceService.load),
+      requests: upload(archive.LoadRequest, { repo }, first.tar),
+    },
+    fails: 'ARCHIVE_INVALID',
+  },
+  {
+    route: 'POST /api/v1/archives',
+    rpc: 'ArchiveService/Load',
+    rest: {},
+    grpc: {
+      method: method(archive.ArchiveServiceService.load),
+      requests: [archive.LoadRequest.create({ part: { $case: 'header', value: {} } })],
+    },
+    fails: 'ARCHIVE_INVALID',
+  },
+  {
+    route: 'GET /api/v1/repos',
+    rpc: 'RepoService/ListRepos',
+    rest: {},
+    grpc: {
+      method: method(repository.RepoServiceService.listRepos),
+      requests: [repository.ListReposRequest.create({})],
+    },
+    answer: ([list]) => list,
+  },
+  {
+    route: 'GET /api/v1',
+    rpc: 'AdminService/About',
+    rest: {},
+    grpc: { method: method(admin.AdminServiceService.about), requests: [admin.AboutRequest.create({})] },
+    answer: ([about]) => about,
+  },
+  {
+    route: 'GET /api/v1/state',
+    rpc: 'AdminService/GetState',
+    rest: {},
+    grpc: { method: method(admin.AdminServiceService.getState), requests: [admin.GetStateRequest.create({})] },
+    answer: ([state]) => state,
+  },
+  {
+    route: 'GET /api/v1/transactions/{txid}',
+    rpc: 'AdminService/GetTransaction',
+    rest: { path: { txid: 'f'.repeat(32) } },
+    grpc: {
+      method: method(admin.AdminServiceService.getTransaction),
+      requests: [admin.GetTransactionRequest.create({ txid: 'f'.repeat(32) })],
+    },
+    fails: 'TRANSACTION_UNKNOWN',
+  },
+  {
+    route: 'POST /api/v1/fsck',
+    rpc: 'AdminService/Fsck',
+    rest: { query: { quick: 'true' } },
+    grpc: { method: method(admin.AdminServiceService.fsck), requests: [admin.FsckRequest.create({ quick: true })] },
+    answer: (messages) => linesOf(messages).filter(({ type }) => type === 'summary'),
+  },
+  {
+    route: 'POST /api/v1/rebuild',
+    rpc: 'AdminService/Rebuild',
+    rest: {},
+    grpc: { method: method(admin.AdminServiceService.rebuild), requests: [admin.RebuildRequest.create({})] },
+    answer: ([rebuilt]) => rebuilt,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/events',
+    rpc: 'WatchService/Watch',
+    rest: { path: { repo: 'nobody' } },
+    grpc: {
+      method: method(watch.WatchServiceService.watch),
+      requests: [watch.WatchRequest.create({ repo: 'nobody' })],
+    },
+    fails: 'REPOSITORY_UNKNOWN',
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/events',
+    rpc: 'WatchService/Watch',
+    rest: { query: { after: 'elsewhere.0.1' } },
+    grpc: {
+      method: method(watch.WatchServiceService.watch),
+      requests: [watch.WatchRequest.create({ repo, after: 'elsewhere.0.1' })],
+    },
+    fails: 'POSITION_UNKNOWN',
+  },
+];
+
+describe('both doors', () => {
+  it.each(
+    twins.map(
+      (twin, i) => [`${i + 1}: ${twin.rpc} as ${twin.route}${twin.fails ? `, ${twin.fails}` : ''}`, twin] as const,
+    ),
+  )(
+    'answer the same: %s',
+    async (_, twin) => {
+      const rest = await askRest(twin);
+      const called = await grpc.call(twin.grpc.method, twin.grpc.requests as never[]);
+      expect({ rest: rest.code, grpc: called.code }).toEqual({ rest: twin.fails ?? null, grpc: twin.fails ?? null });
+      expect(called.position === undefined).toBe(rest.position === undefined);
+      if (twin.fails) {
+        const { grpc: status, http } = renderingOf(twin.fails);
+        expect(called.status).toBe(status);
+        // A condition in a header that does not hold has a status of its own.
+        expect([http, 412]).toContain(rest.status);
+        return;
+      }
+      expect(called.status).toBe('OK');
+      expect(normal(twin.answer?.(called.messages))).toEqual(normal(rest.answer));
+    },
+    120_000,
+  );
+
+  it('have a twin for every route, and the table above drives each', async () => {
+    const document = (await (await fetch(`${server.url}/api/v1/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((verb) => `${verb.toUpperCase()} ${path}`),
+    );
+    const described = pairsOfProto();
+    const served = routes.filter((route) => !['GET /livez', 'GET /readyz'].includes(route));
+    expect([...new Set(described.map(({ route }) => route))].toSorted()).toEqual(served.toSorted());
+    const driven = new Set(twins.map(({ rpc, route }) => `${rpc} ${route}`));
+    expect(described.map(({ rpc, route }) => `${rpc} ${route}`).filter((pair) => !driven.has(pair))).toEqual([]);
+  });
+});
+
+/** What the comments of the proto files say: `REST: GET /api/v1/…`. */
+function pairsOfProto(): { rpc: string; route: string }[] {
+  const json = execFileSync(`${projectRoot}/node_modules/.bin/buf`, ['build', '-o', '-#format=json'], {
+    cwd: projectRoot,
+    maxBuffer: 64 << 20,
+  });
+  const { file } = JSON.parse(json.toString()) as {
+    file: {
+      service?: { name: string; method: { name: string }[] }[];
+      sourceCodeInfo: { location: { path?: number[]; leadingComments?: string }[] };
+    }[];
+  };
+  return file.flatMap(({ service = [], sourceCodeInfo }) =>
+    sourceCodeInfo.location.flatMap(({ path = [], leadingComments = '' }) => {
+      const [kind, serviceAt = 0, part, methodAt = 0] = path;
+      // service (6), its method (2) in a FileDescriptorProto.
+      if (kind !== 6 || part !== 2 || path.length !== 4) return [];
+      const { name, method: methods } = service[serviceAt] as NonNullable<typeof service>[number];
+      const rpc = `${name}/${methods[methodAt]?.name}`;
+      return [...leadingComments.matchAll(/REST: (\S+ \S+)/g)].map(([, route = '']) => ({ rpc, route }));
+    }),
+  );
+}
+
+interface RestAnswer {
+  readonly status: number;
+  readonly code: string | null;
+  readonly position: string | undefined;
+  readonly answer: unknown;
+}
+
+async function askRest({ route, rest: { path = {}, query, headers = {}, body } }: Twin): Promise<RestAnswer> {
+  const [verb = 'GET', template = ''] = route.split(' ');
+  const names: Record<string, string> = { repo: restRepo, ...path };
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(names[name] ?? name));
+  const isBytes = Buffer.isBuffer(body);
+  const response = await fetch(`${server.url}${filled}${query ? `?${new URLSearchParams(query).toString()}` : ''}`, {
+    method: verb,
+    headers: {
+      ...(body && !isBytes ? { 'content-type': 'application/json' } : {}),
+      'accept-encoding': 'identity',
+      ...headers,
+    },
+    ...(body ? { body: isBytes ? new Uint8Array(body) : JSON.stringify(body) } : {}),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const position = response.headers.get('varve-position') ?? undefined;
+  const type = response.headers.get('content-type') ?? '';
+  const answer = type.includes('ndjson')
+    ? bytes
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown)
+    : type.includes('json')
+      ? (JSON.parse(bytes.toString()) as unknown)
+      : { bytes: bytes.toString('base64'), etag: response.headers.get('etag') };
+  const { code = null } = response.ok ? {} : (answer as { code: string });
+  const lines = route.endsWith('/fsck')
+    ? (answer as { type: string }[]).filter(({ type: is }) => is === 'summary')
+    : answer;
+  return { status: response.status, code, position, answer: lines };
+}
+
+function commitTwin(of: {
+  message: string;
+  body: Buffer | null;
+  stored?: string;
+  branch?: string;
+  labels?: Record<string, string>;
+  fails?: ErrorCode;
+}): Twin {
+  const { message, body, stored, branch = 'main', labels = {}, fails } = of;
+  const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const header = { repo, branch, message, author: 'ann', time, labels, ...(stored ? { layer: stored } : {}) };
+  return {
+    route: 'POST /api/v1/repos/{repo}/branches/{branch}/commits',
+    rpc: 'CommitService/Commit',
+    rest: {
+      path: { branch },
+      query: { message, author: 'ann', time, ...(stored ? { layer: stored } : {}) },
+      headers: label.length > 0 ? { 'varve-label': label.join(',') } : {},
+      ...(body ? { body } : {}),
+    },
+    grpc: { method: method(commit.CommitServiceService.commit), requests: upload(commit.CommitRequest, header, body) },
+    answer: ([made]) => flat(made, 'written'),
+    ...(fails ? { fails } : {}),
+  };
+}
+
+function moveTwin(of: {
+  name: string;
+  to: string;
+  mode?: 'force';
+  operation?: string;
+  absent?: boolean;
+  fails?: ErrorCode;
+}): Twin {
+  const { name, to, mode, operation, absent, fails } = of;
+  return {
+    route: 'PUT /api/v1/repos/{repo}/refs/{ref}',
+    rpc: 'RefService/UpdateRef',
+    rest: {
+      path: { ref: name },
+      body: { to, ...(mode ? { mode } : {}), ...(operation ? { operation } : {}) },
+      headers: absent ? { 'if-none-match': '*' } : {},
+    },
+    grpc: {
+      method: method(ref.RefServiceService.updateRef),
+      requests: [
+        ref.UpdateRefRequest.create({
+          repo,
+          ref: name,
+          to,
+          mode: mode ? 'MOVE_MODE_FORCE' : 'MOVE_MODE_FF',
+          ...(operation ? { operation } : {}),
+          ...(absent ? { expect: { expectation: { $case: 'absent' as const, value: true } } } : {}),
+        }),
+      ],
+    },
+    answer: movedAnswer,
+    ...(fails ? { fails } : {}),
+  };
+}
+
+/** The header, then the bytes in pieces of 1,000. */
+function upload(message: { create(base: never): object }, header: object, body: Buffer | null): object[] {
+  const parts: object[] = [{ part: { $case: 'header', value: header } }];
+  const bytes = body ?? Buffer.alloc(0);
+  for (let at = 0; at < bytes.length; at += 1_000) {
+    parts.push({ part: { $case: 'chunk', value: bytes.subarray(at, at + 1_000) } });
+  }
+  return parts.map((part) => message.create(part as never));
+}
+
+type Members = Record<string, unknown>;
+
+/** Members of these members stand beside the others. */
+function flat(value: unknown, ...names: readonly string[]): Members {
+  const members = value as Members;
+  const rest = Object.entries(members).filter(([name]) => !names.includes(name));
+  return Object.assign(Object.fromEntries(rest), ...names.map((name) => members[name] as Members)) as Members;
+}
+
+function linesOf(messages: readonly unknown[]): ({ type: string } & Members)[] {
+  return messages.map((message) => {
+    const { line } = message as { line: { $case: string; value: Members } };
+    return { type: line.$case, ...line.value };
+  });
+}
+
+function movedAnswer([moved]: readonly unknown[]): unknown {
+  const { previousCommit: from, ...rest } = flat(moved, 'ref', 'written');
+  return { ...rest, from };
+}
+
+function entryAnswer(entry: unknown): unknown {
+  const { mode, link, xattrs, ...rest } = flat(entry, 'attributes') as Members & { mode: number };
+  const hasXattrs = Object.keys(xattrs as Members).length > 0;
+  return { ...rest, mode: mode.toString(8).padStart(4, '0'), link, ...(hasXattrs ? { xattrs } : {}) };
+}
+
+function entriesAnswer({ type, entries, ...line }: { type: string } & Members): unknown[] {
+  if (type !== 'entries') return [{ type, ...line, entries }];
+  return (entries as unknown[]).map((entry) => ({ type: 'entry', entry: entryAnswer(entry) }));
+}
+
+function diffAnswer({ type, ...line }: { type: string } & Members): unknown[] {
+  if (type === 'changes') {
+    const letters = { ADDED: 'A', CONTENT: 'M', METADATA: 'm', DELETED: 'D', TYPE: 'T', SHADOW: 'S' };
+    return (line['changes'] as diff.Change[]).map(({ kind, before, after, ...change }) => ({
+      type: 'change',
+      ...change,
+      class: letters[kind.replace('CHANGE_CLASS_', '') as keyof typeof letters],
+      before: before && entryAnswer({ attributes: before }),
+      after: after && entryAnswer({ attributes: after }),
+    }));
+  }
+  if (type === 'summary') return [{ type, ...line }];
+  const {
+    fromCommit: from,
+    toCommit: to,
+    layersShared: shared,
+    layersRemoved: removed,
+    layersAdded: added,
+    ...rest
+  } = line;
+  return [{ type, ...rest, from, to, layers: { shared, removed, added } }];
+}
+
+function reportAnswer({ repositories, ...report }: Members): unknown {
+  return { ...report, repositories: (repositories as unknown[]).map((one) => flat(one, 'written')) };
+}
+
+function bytesAnswer(messages: readonly unknown[]): unknown {
+  const parts = messages.map((message) => (message as { part: { $case: string; value: unknown } }).part);
+  const head = parts[0]?.value as { content?: { etag: string }; etag?: string };
+  const chunks = parts.slice(1).map(({ value }) => value as Buffer);
+  return { bytes: Buffer.concat(chunks).toString('base64'), etag: (head.content ?? head).etag };
+}
+
+/** What tells one run, one repository or one moment from another; and what the second door finds stored already. */
+const passing = new Set('position positions txid repo createdAt cursor stateDigest layersNew bytesStored'.split(' '));
+const enumPrefix = /^(?:REF_TYPE|ENTRY_TYPE|ENTRY_ROLE|BASE)_(?=[A-Z]+$)/;
+
+/** Without what passes and what is not there; enums by their last word, bytes as text. */
+function normal(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return value.toString();
+  if (typeof value === 'string') return enumPrefix.test(value) ? value.replace(enumPrefix, '').toLowerCase() : value;
+  if (Array.isArray(value)) return value.map(normal);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).filter(([name, member]) => {
+    const isMoment = name === 'time' && member !== time && typeof member === 'string' && member > '2026-02';
+    return !passing.has(name) && !isMoment && member !== undefined && member !== null;
+  });
+  return Object.fromEntries(members.map(([name, member]) => [name, normal(member)]));
+}
