@@ -2,8 +2,8 @@ import type { CommitId } from '#core/commit';
 import { type ChainId, chainIdOf, type DiffId, emptyChainId, extendChain } from '#core/digest';
 import { isVarveError, VarveError } from '#core/error';
 import { stackOfLayers } from '#core/layer-stack';
-import { mergeLayer } from '#union/merge-trees';
-import { planRootfs } from '#union/rootfs-plan';
+import { mergeLayerInTurns } from '#union/merge-trees';
+import { planRootfsInTurns } from '#union/rootfs-plan';
 import type { RootfsTree } from '#union/rootfs-tree';
 import { TreeStore } from '#union/tree-store';
 import type { LoadStaging } from './load-staging.js';
@@ -67,8 +67,8 @@ async function plannedOn(
   const diffId = stack[at] as DiffId;
   const index = await staging.indexOf(diffId);
   try {
-    const tree = mergeLayer(below, { diffId, index });
-    planRootfs(tree);
+    const tree = await mergeLayerInTurns(below, { diffId, index });
+    await planRootfsInTurns(tree);
     return tree;
   } catch (cause) {
     if (!isVarveError(cause)) throw cause;

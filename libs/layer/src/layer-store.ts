@@ -6,7 +6,7 @@ import type { BlobAddress, BlobReader, BlobStore, DerivedAddress } from '#ports/
 import type { BodySource } from '#ports/body-source';
 import type { GraphReader } from '#ports/graph-store';
 import { readBlob, streamBlob } from '#ports/read-blob';
-import { decodeLayerIndex, type LayerIndex } from '#tar/layer-index';
+import { decodeLayerIndexInTurns, type LayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { BodyPacks } from './body-packs.js';
 import { decompress } from './decompress.js';
@@ -141,7 +141,7 @@ export class LayerStore {
     const reader = await this.#openIfHeld(address);
     if (!reader) return undefined;
     try {
-      return decodeLayerIndex(await readBlob(reader));
+      return await decodeLayerIndexInTurns(await readBlob(reader));
     } catch (error) {
       if (isVarveError(error, 'CORRUPT')) return undefined;
       throw error;
@@ -165,7 +165,7 @@ export class LayerStore {
     } finally {
       await reader.close();
     }
-    const index = scanner.finish();
+    const index = await scanner.finishInTurns();
     if (isKept) await sealIndex(this.#blobs, diffId, index);
     return index;
   }

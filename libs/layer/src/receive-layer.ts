@@ -2,7 +2,7 @@ import { type Digest, DigestBuilder, type DiffId } from '#core/digest';
 import type { NamedBlob } from '#core/event';
 import { layerMediaType } from '#core/media-type';
 import type { BlobStore, StagedBlob, StagedDerived } from '#ports/blob-store';
-import { decodeLayerIndex, encodeLayerIndex, type LayerIndex } from '#tar/layer-index';
+import { decodeLayerIndexInTurns, type LayerIndex, layerIndexPieces } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { decompress } from './decompress.js';
 import { indexAddress, keepsIndex, seekableAddress } from './derived-address.js';
@@ -61,12 +61,12 @@ export async function receiveLayer(
     refuseSize('layer', expected.sizeBytes, sizeBytes);
     refuseMismatch('the digest of a layer', expected.digest, digest);
     refuseMismatch('the diffID of a layer', expected.diffId, diffId);
-    await index.write(tar.index);
+    for (const piece of layerIndexPieces(tar.index)) await index.write(piece);
     const layer = { digest, sizeBytes, mediaType: layerMediaType(compression), diffId, tarBytes: tar.tarBytes };
     const staged = { original, index, seekable: tar.diffId ? seekable : undefined };
     return {
       ...layer,
-      readIndex: async () => decodeLayerIndex(await index.read()),
+      readIndex: async () => decodeLayerIndexInTurns(await index.read()),
       discard,
       seal: () => seal(blobs, layer, staged),
     };
@@ -100,7 +100,7 @@ async function* stored(
 async function scan(
   bytes: AsyncIterable<Uint8Array>,
   seekable: StagedDerived | undefined,
-): Promise<{ tarBytes: number; diffId: DiffId | undefined; index: Uint8Array }> {
+): Promise<{ tarBytes: number; diffId: DiffId | undefined; index: LayerIndex }> {
   const scanner = new LayerScanner();
   const hash = seekable && new DigestBuilder();
   let tarBytes = 0;
@@ -115,7 +115,7 @@ async function scan(
       await written;
     }
   }
-  return { tarBytes, diffId: hash?.digest() as DiffId | undefined, index: encodeLayerIndex(scanner.finish()) };
+  return { tarBytes, diffId: hash?.digest() as DiffId | undefined, index: await scanner.finishInTurns() };
 }
 
 interface StagedLayer {
@@ -144,7 +144,7 @@ async function seal(
 export async function sealIndex(blobs: BlobStore, diffId: DiffId, index: LayerIndex): Promise<void> {
   const staged = await blobs.stageDerived();
   try {
-    await staged.write(encodeLayerIndex(index));
+    for (const piece of layerIndexPieces(index)) await staged.write(piece);
     await staged.seal(indexAddress(diffId));
   } finally {
     await staged.discard();

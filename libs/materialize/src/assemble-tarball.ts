@@ -7,7 +7,7 @@ import type { BlobStore, DerivedAddress } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { streamBlob } from '#ports/read-blob';
 import { layerStackOf } from '#ports/read-stack';
-import { planRootfs, type RootfsPlan } from '#union/rootfs-plan';
+import { planRootfsInTurns, type RootfsPlan } from '#union/rootfs-plan';
 import type { TreeStore } from '#union/tree-store';
 import { compressTar } from './compress-tar.js';
 import { compressionOf } from './tarball-name.js';
@@ -57,7 +57,7 @@ export async function assembleTarball(
 async function planOf({ graph, trees }: TarballSources, { repo, commit, chainId }: RootfsWish): Promise<RootfsPlan> {
   const row = await graph.commit(repo, commit);
   if (row?.chainId !== chainId) throw unknownCommit(repo, commit, row);
-  return planRootfs(await trees.tree(repo, await layerStackOf(graph, trees, row)));
+  return planRootfsInTurns(await trees.tree(repo, await layerStackOf(graph, trees, row)));
 }
 
 async function storeTar(

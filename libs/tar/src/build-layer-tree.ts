@@ -1,4 +1,5 @@
 import { assert } from '#core/error';
+import type { Steps } from '#core/in-turns';
 import { orZero } from './columns.js';
 import { emitLayerTree } from './emit-layer-tree.js';
 import { type LayerEntries, linkOf, PathCursor, role, roleOf, typeNumber, typeOf } from './layer-entries.js';
@@ -12,6 +13,8 @@ import { PathListBuilder } from './path-list.js';
 import { absent, DirectoryWalk, StepBudget, type WalkedTree } from './tree-walk.js';
 import { checkXattrs, type XattrSetBuilder } from './xattr-sets.js';
 
+/** Entries that are one step of the work. */
+const entriesInStep = 2048;
 const slash = 0x2f;
 const rootNode = 0;
 const noName = new Uint8Array(0);
@@ -30,7 +33,7 @@ export function buildLayerTree(
   xattrSets: XattrSetBuilder,
   lower: WalkedTree | null,
   lints: LintList,
-): LayerTree | null {
+): Steps<LayerTree | null> {
   return new LayerTreeBuilder(entries, xattrSets, lower, lints).build();
 }
 
@@ -75,15 +78,16 @@ class LayerTreeBuilder implements WalkedTree {
     this.#lowerTargets = lower && new DirectoryWalk(lower, budget);
   }
 
-  build(): LayerTree | null {
+  *build(): Steps<LayerTree | null> {
     for (let entry = 0; entry < this.#entries.count; entry++) {
+      if (entry % entriesInStep === entriesInStep - 1) yield;
       this.#sharedWithWalked = Math.min(this.#sharedWithWalked, this.#path.next());
       if (!this.#place(entry)) return null;
     }
     this.#bindPending();
     for (const [node, xattrs] of this.#linkedXattrs) this.#nodes.extra[node] = this.#xattrSets.intern(xattrs);
     const { whiteouts, opaques } = this.#resolveMarkers();
-    return emitLayerTree(
+    return yield* emitLayerTree(
       this.#entries,
       this.#nodes,
       rootNode,

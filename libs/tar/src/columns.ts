@@ -46,6 +46,7 @@ export function encodeColumns(format: string, version: number, columns: Columns)
  */
 export function* columnPieces(format: string, version: number, columns: Columns): Generator<Uint8Array> {
   const { head, places, end } = layOut(format, version, columns);
+  if (end <= pieceBytes) return yield encodeColumns(format, version, columns);
   const digest = createHash('sha256');
   const told = (piece: Uint8Array): Uint8Array => (digest.update(piece), piece);
   yield told(head);
@@ -182,6 +183,22 @@ export function resized<T extends Column>(column: T, rows: number): T {
   const larger = new (column.constructor as new (length: number) => T)(rows);
   larger.set(column);
   return larger;
+}
+
+/**
+ * The column with other rows, the new ones zero. The column itself is given up, so that there is never more than one of
+ * them longer than the copy takes: nothing may look at it any more.
+ */
+export function moved<T extends Column>(column: T, rows: number): T {
+  const make = column.constructor as new (buffer: ArrayBuffer) => T;
+  return new make((column.buffer as ArrayBuffer).transfer(rows * column.BYTES_PER_ELEMENT));
+}
+
+/** Gives the memory of columns back now, and not when the collector comes to it. Nothing may look at them any more. */
+export function release(...columns: readonly Column[]): void {
+  for (const { buffer } of columns as readonly { readonly buffer: ArrayBuffer }[]) {
+    if (!buffer.detached) buffer.transfer(0);
+  }
 }
 
 /** A larger copy of a column, with `rows` rows at least; its cost is spread over many appends. */

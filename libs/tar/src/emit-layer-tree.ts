@@ -1,6 +1,7 @@
+import type { Steps } from '#core/in-turns';
 import { limit } from '#core/limit';
 import { ByteHeap } from './byte-heap.js';
-import { orZero } from './columns.js';
+import { moved, orZero, release } from './columns.js';
 import { type LayerEntries, typeNumber } from './layer-entries.js';
 import { impliedDirectory, type LayerTree, sourceOfLower } from './layer-tree.js';
 import type { LintList } from './lint.js';
@@ -10,8 +11,11 @@ import { overLimit, type TarPlace } from './refusal.js';
 import type { TreeNodes } from './tree-nodes.js';
 import type { XattrSetBuilder } from './xattr-sets.js';
 
-/** Writes a complete tree down in canonical order. @throws LIMIT_EXCEEDED (names-too-large) */
-export function emitLayerTree(
+/** Steps of the loop that are one step of the work. */
+const rowsInStep = 4096;
+
+/** Writes a complete tree down in canonical order, and gives the nodes up. @throws LIMIT_EXCEEDED (names-too-large) */
+export function* emitLayerTree(
   entries: LayerEntries,
   nodes: TreeNodes,
   root: number,
@@ -20,8 +24,9 @@ export function emitLayerTree(
   xattrSets: XattrSetBuilder,
   lints: LintList,
   place: TarPlace,
-): LayerTree {
+): Steps<LayerTree> {
   const { slots } = nodes;
+  slots.endLookups();
   const { childStart, childSlot } = childrenByDirectory(nodes);
   const rowsMax = slots.count + 1;
   const nameEnd = new Uint32Array(rowsMax);
@@ -47,7 +52,8 @@ export function emitLayerTree(
     open.push({ row, next, end });
   };
   enter(root, emit(root));
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+  for (let top = open.at(-1), step = 0; top !== undefined; top = open.at(-1), step++) {
+    if (step % rowsInStep === 0) yield;
     if (top.next === top.end) {
       subtreeEnd[top.row] = rows;
       open.pop();
@@ -68,19 +74,26 @@ export function emitLayerTree(
       `the names of a layer have at most ${limit.layerTextBytesMax} bytes in all`,
     );
   }
+  release(childStart, childSlot);
   lintManyLinks(nodes, uses, lints);
-  return {
+  yield;
+  const source = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) source[row] = sourceOf(nodes, nodeOfRow[row]!);
+  const tree = {
     nodeCount: rows,
-    nameEnd: nameEnd.slice(0, rows),
-    names: names.toBytes(),
-    subtreeEnd: subtreeEnd.slice(0, rows),
-    source: Int32Array.from(nodeOfRow.subarray(0, rows), (node) => sourceOf(nodes, node)),
+    nameEnd: moved(nameEnd, rows),
+    names: names.take(),
+    subtreeEnd: moved(subtreeEnd, rows),
+    source,
     sharedNode: Uint32Array.from(rowsOfSharedNodes(nodes, nodeOfRow, rows, uses)),
     ...changedInodes(entries, nodes, uses),
     whiteouts: whiteouts.build(),
     opaques: opaques.build(),
     xattrSets: xattrSets.sets(),
   };
+  release(nodeOfRow, uses);
+  nodes.release();
+  return tree;
 }
 
 /** The slots in use of each directory, as one list with starts. */
@@ -95,6 +108,7 @@ function childrenByDirectory({ slots, count }: TreeNodes): { childStart: Uint32A
   for (let slot = 0; slot < slots.count; slot++) {
     if (slots.node[slot] !== -1) childSlot[next[slots.directory[slot]!]!++] = slot;
   }
+  release(next);
   return { childStart, childSlot };
 }
 

@@ -1,6 +1,6 @@
 import { limit } from '#core/limit';
 import { ByteHeap } from './byte-heap.js';
-import { resized, zeroColumnIsEmpty } from './columns.js';
+import { type Column, moved } from './columns.js';
 import { type LayerEntries, sparseBit, typeNumber, undigested } from './layer-entries.js';
 import { overLimit, type TarPlace } from './refusal.js';
 import type { TarHeader } from './tar-entry.js';
@@ -89,29 +89,31 @@ export class LayerEntriesBuilder {
     this.#kind[this.#count - 1]! |= undigested;
   }
 
+  /** Gives the rows away, column by column, so that none is there twice. May be called once. */
   build(): LayerEntries {
     const rows = this.#count;
-    const exact = <T extends Uint8Array | Uint16Array | Uint32Array>(column: T): T => column.slice(0, rows) as T;
+    const exact = <T extends Column>(column: T): T => moved(column, rows);
+    const unlessZero = <T extends Column>(column: T, bits: number): T => moved(column, bits === 0 ? 0 : rows);
     return {
       count: rows,
       kind: exact(this.#kind),
       pathShared: exact(this.#pathShared),
       pathEnd: exact(this.#pathEnd),
-      pathText: this.#paths.toBytes(),
+      pathText: this.#paths.take(),
       mode: exact(this.#mode),
-      uid: zeroColumnIsEmpty(this.#uid, rows, this.#uids === 0),
-      gid: zeroColumnIsEmpty(this.#gid, rows, this.#gids === 0),
+      uid: unlessZero(this.#uid, this.#uids),
+      gid: unlessZero(this.#gid, this.#gids),
       mtimeLow: exact(this.#mtimeLow),
-      mtimeHigh: zeroColumnIsEmpty(this.#mtimeHigh, rows, this.#mtimeHighs === 0),
-      nanos: zeroColumnIsEmpty(this.#nanos, rows, this.#nanosAny === 0),
+      mtimeHigh: unlessZero(this.#mtimeHigh, this.#mtimeHighs),
+      nanos: unlessZero(this.#nanos, this.#nanosAny),
       sizeLow: exact(this.#sizeLow),
-      sizeHigh: zeroColumnIsEmpty(this.#sizeHigh, rows, this.#sizeHighs === 0),
+      sizeHigh: unlessZero(this.#sizeHigh, this.#sizeHighs),
       headerBlock: exact(this.#headerBlock),
-      contentDigest: this.#contentDigest.slice(0, rows * 32),
-      xattrs: zeroColumnIsEmpty(this.#xattrs, rows, this.#xattrsAny === 0),
+      contentDigest: moved(this.#contentDigest, rows * 32),
+      xattrs: unlessZero(this.#xattrs, this.#xattrsAny),
       linkEntry: Uint32Array.from(this.#linkEntry),
       linkEnd: Uint32Array.from(this.#linkEnd),
-      linkText: this.#links.toBytes(),
+      linkText: this.#links.take(),
       deviceEntry: Uint32Array.from(this.#devices[0]),
       deviceMajor: Uint32Array.from(this.#devices[1]),
       deviceMinor: Uint32Array.from(this.#devices[2]),
@@ -173,19 +175,19 @@ export class LayerEntriesBuilder {
       throw overLimit(place, 'too-many-entries', `a layer has at most ${limit.entriesPerLayerMax} entries`);
     }
     const rows = Math.min(limit.entriesPerLayerMax, Math.max(256, Math.ceil(this.#count * 1.6)));
-    this.#kind = resized(this.#kind, rows);
-    this.#pathShared = resized(this.#pathShared, rows);
-    this.#pathEnd = resized(this.#pathEnd, rows);
-    this.#mode = resized(this.#mode, rows);
-    this.#uid = resized(this.#uid, rows);
-    this.#gid = resized(this.#gid, rows);
-    this.#mtimeLow = resized(this.#mtimeLow, rows);
-    this.#mtimeHigh = resized(this.#mtimeHigh, rows);
-    this.#nanos = resized(this.#nanos, rows);
-    this.#sizeLow = resized(this.#sizeLow, rows);
-    this.#sizeHigh = resized(this.#sizeHigh, rows);
-    this.#headerBlock = resized(this.#headerBlock, rows);
-    this.#contentDigest = resized(this.#contentDigest, rows * 32);
-    this.#xattrs = resized(this.#xattrs, rows);
+    this.#kind = moved(this.#kind, rows);
+    this.#pathShared = moved(this.#pathShared, rows);
+    this.#pathEnd = moved(this.#pathEnd, rows);
+    this.#mode = moved(this.#mode, rows);
+    this.#uid = moved(this.#uid, rows);
+    this.#gid = moved(this.#gid, rows);
+    this.#mtimeLow = moved(this.#mtimeLow, rows);
+    this.#mtimeHigh = moved(this.#mtimeHigh, rows);
+    this.#nanos = moved(this.#nanos, rows);
+    this.#sizeLow = moved(this.#sizeLow, rows);
+    this.#sizeHigh = moved(this.#sizeHigh, rows);
+    this.#headerBlock = moved(this.#headerBlock, rows);
+    this.#contentDigest = moved(this.#contentDigest, rows * 32);
+    this.#xattrs = moved(this.#xattrs, rows);
   }
 }

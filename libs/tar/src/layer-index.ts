@@ -1,4 +1,11 @@
-import { type Columns, decodeColumns, encodeColumns, type ReadColumns } from './columns.js';
+import {
+  columnPieces,
+  type Columns,
+  decodeColumns,
+  decodeColumnsInTurns,
+  encodeColumns,
+  type ReadColumns,
+} from './columns.js';
 import type { LayerEntries } from './layer-entries.js';
 import type { LayerTree } from './layer-tree.js';
 import type { Lints } from './lint.js';
@@ -28,22 +35,39 @@ export interface LayerIndex {
 const format = 'varve-layer-index';
 
 export function encodeLayerIndex(index: LayerIndex): Uint8Array {
+  return encodeColumns(format, layerIndexVersion, columnsOf(index));
+}
+
+/** The same bytes in pieces, each made when it is asked for. */
+export function layerIndexPieces(index: LayerIndex): Generator<Uint8Array> {
+  return columnPieces(format, layerIndexVersion, columnsOf(index));
+}
+
+function columnsOf(index: LayerIndex): Columns {
   const { entries, tree } = index;
   const { count, ...entryColumns } = entries;
   const facts = Buffer.from(
     JSON.stringify({ count, tarBytes: index.tarBytes, lints: index.lints, hasTree: tree !== null }),
   );
-  return encodeColumns(format, layerIndexVersion, {
+  return {
     facts,
     ...entryColumns,
     ...index.xattrSets,
     ...(tree && treeColumns(tree)),
-  });
+  };
 }
 
 /** @throws CORRUPT when the bytes are not those of a layer index of this version, whole and unchanged */
 export function decodeLayerIndex(bytes: Uint8Array): LayerIndex {
-  const columns = decodeColumns(bytes, format, layerIndexVersion);
+  return read(decodeColumns(bytes, format, layerIndexVersion));
+}
+
+/** The same with turns for others. @throws CORRUPT */
+export async function decodeLayerIndexInTurns(bytes: Uint8Array): Promise<LayerIndex> {
+  return read(await decodeColumnsInTurns(bytes, format, layerIndexVersion));
+}
+
+function read(columns: ReadColumns): LayerIndex {
   const facts = JSON.parse(Buffer.from(columns.u8('facts')).toString()) as {
     readonly count: number;
     readonly tarBytes: number;

@@ -1,3 +1,4 @@
+import { atOnce, inTurns, type Steps } from '#core/in-turns';
 import { limit } from '#core/limit';
 import { buildLayerTree } from './build-layer-tree.js';
 import { ContentHash } from './content-hash.js';
@@ -51,10 +52,19 @@ export class LayerScanner {
 
   /** Ends the tar. May be called once. */
   finish(): LayerIndex {
+    return atOnce(this.#finish());
+  }
+
+  /** The same with turns for others: the tree of a million entries takes most of a second. */
+  finishInTurns(): Promise<LayerIndex> {
+    return inTurns(this.#finish());
+  }
+
+  *#finish(): Steps<LayerIndex> {
     this.#scanner.finish();
     const entries = this.#rows.build();
     const treeLints = new LintList();
-    const tree = buildLayerTree(entries, this.#xattrSets, null, treeLints);
+    const tree = yield* buildLayerTree(entries, this.#xattrSets, null, treeLints);
     // A tree that depends on what is below is built again there, and its lints are told there.
     if (tree !== null) this.#lints.addAll(treeLints);
     const { kept, total } = this.#lints;

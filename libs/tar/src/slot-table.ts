@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { ByteHeap } from './byte-heap.js';
-import { grown, resized } from './columns.js';
+import { moved, release } from './columns.js';
 
 /**
  * The names in directories: a slot is a (directory, name) that may hold a node. Found by hash, kept as columns, so that
@@ -55,6 +55,17 @@ export class SlotTable {
     return this.names.subarray(start, start + this.nameLength[slot]!);
   }
 
+  /** Gives back the memory of what only lookups need. */
+  endLookups(): void {
+    release(this.#hashes, this.#buckets);
+  }
+
+  /** Gives back all memory. */
+  release(): void {
+    this.endLookups();
+    release(this.directory, this.node, this.nameStart, this.nameLength, this.#names.bytes);
+  }
+
   #find(hash: number, directory: number, name: Uint8Array, from: number, to: number): number {
     const mask = this.#buckets.length - 1;
     for (let bucket = hash & mask; ; bucket = (bucket + 1) & mask) {
@@ -88,16 +99,18 @@ export class SlotTable {
   }
 
   #rehash(): void {
-    this.#buckets = new Uint32Array(this.#buckets.length * 2);
+    const { length } = this.#buckets;
+    release(this.#buckets);
+    this.#buckets = new Uint32Array(length * 2);
     for (let slot = 0; slot < this.count; slot++) this.#put(slot, this.#hashes[slot]!);
   }
 
   #grow(): void {
-    this.node = grown(this.node, this.count + 1);
-    const rows = this.node.length;
-    this.directory = resized(this.directory, rows);
-    this.nameStart = resized(this.nameStart, rows);
-    this.nameLength = resized(this.nameLength, rows);
-    this.#hashes = resized(this.#hashes, rows);
+    const rows = Math.ceil(this.count * 1.6);
+    this.node = moved(this.node, rows);
+    this.directory = moved(this.directory, rows);
+    this.nameStart = moved(this.nameStart, rows);
+    this.nameLength = moved(this.nameLength, rows);
+    this.#hashes = moved(this.#hashes, rows);
   }
 }

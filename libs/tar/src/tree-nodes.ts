@@ -1,5 +1,5 @@
 import { limit } from '#core/limit';
-import { grown, resized } from './columns.js';
+import { moved, release } from './columns.js';
 import { typeNumber } from './layer-entries.js';
 import { overLimit, refusal, type TarPlace } from './refusal.js';
 import { componentTooLong, tooDeep } from './path-name.js';
@@ -84,12 +84,18 @@ export class TreeNodes {
     return directory.length === 0 ? name.slice() : Buffer.concat([directory, Buffer.from('/'), name]);
   }
 
+  /** Gives back all memory. */
+  release(): void {
+    this.slots.release();
+    release(this.type, this.entry, this.from, this.extra);
+  }
+
   #grow(): void {
-    this.type = grown(this.type, this.count + 1);
-    const rows = this.type.length;
-    this.entry = resized(this.entry, rows);
-    this.from = resized(this.from, rows);
-    this.extra = resized(this.extra, rows);
+    const rows = Math.ceil(this.count * 1.6);
+    this.type = moved(this.type, rows);
+    this.entry = moved(this.entry, rows);
+    this.from = moved(this.from, rows);
+    this.extra = moved(this.extra, rows);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DiffId } from '#core/digest';
+import { atOnce, inTurns, type Steps } from '#core/in-turns';
 import { buildLayerTree } from '#tar/build-layer-tree';
 import { impliedDirectory, isDirectory as isUpperDirectory, type LayerTree } from '#tar/layer-tree';
 import type { LayerIndex } from '#tar/layer-index';
@@ -16,17 +17,33 @@ import { TreeLookup } from './tree-lookup.js';
  * the layer does not touch are copied whole.
  * @throws LAYER_INVALID (the layer has no meaning on this tree), LIMIT_EXCEEDED @see union/SPEC 4.2
  */
-export function mergeLayer(lower: RootfsTree, { diffId, index }: { diffId: DiffId; index: LayerIndex }): RootfsTree {
+export function mergeLayer(lower: RootfsTree, layer: { diffId: DiffId; index: LayerIndex }): RootfsTree {
+  return atOnce(mergeSteps(lower, layer));
+}
+
+/** The same with turns for others. @throws as `mergeLayer` */
+export function mergeLayerInTurns(
+  lower: RootfsTree,
+  layer: { diffId: DiffId; index: LayerIndex },
+): Promise<RootfsTree> {
+  return inTurns(mergeSteps(lower, layer));
+}
+
+function* mergeSteps(lower: RootfsTree, { diffId, index }: { diffId: DiffId; index: LayerIndex }): Steps<RootfsTree> {
   const lints = new LintList();
   const lookup = new TreeLookup(lower);
   // With a tree below, a layer always has one.
-  const upper = index.tree ?? buildLayerTree(index.entries, new XattrSetBuilder(index.xattrSets), lookup, lints)!;
+  const upper =
+    index.tree ?? (yield* buildLayerTree(index.entries, new XattrSetBuilder(index.xattrSets), lookup, lints))!;
   const removals = new Removals(lower, lookup, upper, lints);
   const builder = new RootfsTreeBuilder(lower, index.entries, upper, diffId);
-  new Merge(lower, index, upper, removals, builder, lints).run();
+  yield* new Merge(lower, index, upper, removals, builder, lints).run();
   const hasRootEntry = lower.hasRootEntry || upper.source[0] !== impliedDirectory;
   return builder.build(hasRootEntry, { kept: lints.kept, total: lints.total });
 }
+
+/** Rows that are one step of the work. */
+const rowsInStep = 8192;
 
 /** A directory in hand: its row in the merged tree, and what is left of its children on both sides. */
 interface Open {
@@ -63,15 +80,20 @@ class Merge {
     this.#lints = lints;
   }
 
-  run(): void {
+  *run(): Steps<void> {
     this.#enterBoth(0, 0);
+    let rows = 0;
     for (let top = this.#open.at(-1); top !== undefined; top = this.#open.at(-1)) {
+      if (this.#builder.rows - rows >= rowsInStep) {
+        rows = this.#builder.rows;
+        yield;
+      }
       const hasLower = top.lower < top.lowerEnd;
       const hasUpper = top.upper < top.upperEnd;
       if (hasLower && this.#removals.drops(top.lower)) top.lower = this.#lower.subtreeEnd[top.lower]!;
       else if (hasLower && hasUpper) this.#nextOfBoth(top);
       else if (hasLower) this.#nextOfLower(top);
-      else if (hasUpper) this.#nextOfUpper(top, top.upperEnd);
+      else if (hasUpper) this.#nextOfUpper(top, Math.min(top.upperEnd, top.upper + rowsInStep));
       else {
         this.#builder.close(top.row);
         this.#open.pop();

@@ -1,4 +1,5 @@
 import { VarveError } from '#core/error';
+import { atOnce, inTurns, type Steps } from '#core/in-turns';
 import { limit } from '#core/limit';
 import { rowOf } from '#tar/layer-entries';
 import { headerBytes, newHeader, padded } from '#tar/tar-header';
@@ -33,13 +34,38 @@ export interface RootfsPlan {
 const blockBytes = 512;
 const endBlocks = 2;
 
+/** Nodes that are one step of the work. */
+const nodesInStep = 4096;
+
 const plans = new WeakMap<RootfsTree, RootfsPlan>();
+const underway = new WeakMap<RootfsTree, Promise<RootfsPlan>>();
+let made = 0;
+
+/** How many plans this process has made: equal requests share one. */
+export function plansMade(): number {
+  return made;
+}
 
 /** The plan of a tree; made once for each tree. @throws LIMIT_EXCEEDED when the tar would be larger than we write */
 export function planRootfs(tree: RootfsTree): RootfsPlan {
+  return plans.get(tree) ?? keep(tree, atOnce(planSteps(tree)));
+}
+
+/** The same with turns for others; calls at one time share it. @throws LIMIT_EXCEEDED */
+export function planRootfsInTurns(tree: RootfsTree): Promise<RootfsPlan> {
   const known = plans.get(tree);
-  if (known) return known;
-  const plan = makePlan(tree);
+  if (known) return Promise.resolve(known);
+  const sooner = underway.get(tree);
+  if (sooner) return sooner;
+  const planning = inTurns(planSteps(tree))
+    .then((plan) => keep(tree, plan))
+    .finally(() => underway.delete(tree));
+  underway.set(tree, planning);
+  return planning;
+}
+
+function keep(tree: RootfsTree, plan: RootfsPlan): RootfsPlan {
+  made++;
   plans.set(tree, plan);
   return plan;
 }
@@ -56,7 +82,7 @@ export function firstWritten(tree: RootfsTree): number {
   return tree.hasRootEntry ? 0 : 1;
 }
 
-function makePlan(tree: RootfsTree): RootfsPlan {
+function* planSteps(tree: RootfsTree): Steps<RootfsPlan> {
   const { nodeCount } = tree;
   const startBlock = new Uint32Array(nodeCount + 1);
   const parent = new Uint32Array(nodeCount);
@@ -68,6 +94,7 @@ function makePlan(tree: RootfsTree): RootfsPlan {
   const header = newHeader();
   let blocks = 0;
   for (let node = 0; node < nodeCount; node++) {
+    if (node % nodesInStep === nodesInStep - 1) yield;
     startBlock[node] = blocks;
     path.go(node);
     parent[node] = path.parent;

@@ -1,5 +1,5 @@
 import type { DiffId } from '#core/digest';
-import { orZero } from '#tar/columns';
+import { type Column, orZero, release } from '#tar/columns';
 import { rowOf, sparseBit, textAt, typeNumber } from '#tar/layer-entries';
 import { type Lints, noLints } from '#tar/lint';
 import type { XattrSets } from '#tar/xattr-sets';
@@ -132,6 +132,14 @@ const noBytes = new Uint8Array(0);
 /** One number for an inode; a layer has fewer than 2^21 entries. */
 export function inodeKey(layer: number, entry: number): number {
   return layer * 2 ** 21 + entry;
+}
+
+/**
+ * Gives the memory of a tree back now, and not when the collector comes to it: for one that nobody else has. What trees
+ * share is left alone.
+ */
+export function releaseTree(tree: RootfsTree): void {
+  release(...Object.values(tree).filter((column): column is Column => ArrayBuffer.isView(column)));
 }
 
 /** Memory the columns and the lists of layers take, in bytes; trees of one branch share the digests in the list. */

@@ -3,8 +3,8 @@ import { isVarveError, VarveError } from '#core/error';
 import { downStack, type LayerStack, stackOn } from '#core/layer-stack';
 import type { RepositoryName } from '#core/name';
 import type { LayerIndex } from '#tar/layer-index';
-import { mergeLayer } from './merge-trees.js';
-import { emptyTree, type RootfsTree, treeBytes } from './rootfs-tree.js';
+import { mergeLayerInTurns } from './merge-trees.js';
+import { emptyTree, releaseTree, type RootfsTree, treeBytes } from './rootfs-tree.js';
 import type { TreeCheckpoints } from './tree-checkpoints.js';
 import type { StackTree } from './tree-codec.js';
 import type { TreePacking } from './tree-packing.js';
@@ -65,7 +65,7 @@ export class TreeStore {
     const whole = stackOn(stack, [added.diffId]);
     // Not shared with `tree`, which fails for a layer that is not stored.
     return this.#shared(whole, `with ${repo}`, async () => {
-      const tree = this.#putOn(await this.#stored(repo, stack), added.diffId, added.index);
+      const tree = await this.#putOn(await this.#stored(repo, stack), added);
       if (whole.depth % checkpointLayers === 0) this.#writeSoon(repo, { stack: whole, tree }, added.diffId);
       return tree;
     });
@@ -92,8 +92,8 @@ export class TreeStore {
     else write();
   }
 
-  #putOn(lower: RootfsTree, diffId: DiffId, index: LayerIndex): RootfsTree {
-    const tree = putOn(lower, diffId, index);
+  async #putOn(lower: RootfsTree, layer: { diffId: DiffId; index: LayerIndex }): Promise<RootfsTree> {
+    const tree = await putOn(lower, layer);
     this.#options.packing?.grew(lower, tree);
     return tree;
   }
@@ -126,8 +126,12 @@ export class TreeStore {
       }
       missing.push(top);
     }
-    for (const diffId of missing.toReversed())
-      tree = this.#putOn(tree, diffId, await this.#options.loadIndex(repo, diffId));
+    const known = tree;
+    for (const diffId of missing.toReversed()) {
+      const lower = tree;
+      tree = await this.#putOn(lower, { diffId, index: await this.#options.loadIndex(repo, diffId) });
+      if (lower !== known) releaseTree(lower);
+    }
     if (missing.length >= mergesMax) this.#writeSoon(repo, { stack, tree });
     return tree;
   }
@@ -165,11 +169,12 @@ export class TreeStore {
   }
 }
 
-function putOn(tree: RootfsTree, diffId: DiffId, index: LayerIndex): RootfsTree {
+async function putOn(tree: RootfsTree, layer: { diffId: DiffId; index: LayerIndex }): Promise<RootfsTree> {
   try {
-    return mergeLayer(tree, { diffId, index });
+    return await mergeLayerInTurns(tree, layer);
   } catch (cause) {
     if (!isVarveError(cause)) throw cause;
+    const { diffId } = layer;
     const where = `layer ${diffId}, number ${tree.depth} of its stack`;
     throw new VarveError(cause.code, `${where}: ${cause.message}`, { ...cause.detail, layer: diffId }, { cause });
   }

@@ -7,7 +7,7 @@ import { writeRootfs } from '#materialize/write-rootfs';
 import { layerStackOf } from '#ports/read-stack';
 import { commitForTree } from '#query/platform-commit';
 import { resolve } from '#query/resolve';
-import { planRootfs } from '#union/rootfs-plan';
+import { planRootfsInTurns } from '#union/rootfs-plan';
 import type { Engine } from '../engine.js';
 
 /** Bytes that were planned and not made yet; `size` is exact. */
@@ -34,7 +34,7 @@ export function rootfsTag({ chainId }: CommitRow, suffix: string): string {
 
 /** Plans the tar. @throws LAYER_INVALID, CORRUPT, LIMIT_EXCEEDED */
 export async function openRootfs({ graph, trees, layers }: Engine, commit: CommitRow): Promise<OpenedBytes> {
-  const plan = planRootfs(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
+  const plan = await planRootfsInTurns(await trees.tree(commit.repo, await layerStackOf(graph, trees, commit)));
   return {
     size: plan.length,
     read: (from, to) => writeRootfs(plan, layers.bodies(commit.repo), { from, to }),
