@@ -6,7 +6,7 @@ import { mediaType } from '#core/media-type';
 import type { RefName, RepositoryName } from '#core/name';
 import { byIncarnation } from '#core/overlay-facts';
 import type { RefValue } from '#core/ref';
-import { PackReader, PackWriter } from './packed.js';
+import { PackReader, type PackWriter } from './packed.js';
 
 /** Between values in Redis and rows of the graph. What the graph wrote it may trust to be well-formed. */
 
@@ -30,9 +30,9 @@ export function readRepository(repo: RepositoryName, value: Buffer): RepositoryR
   return { repo, ...(JSON.parse(value.toString()) as Omit<RepositoryRow, 'repo'>) };
 }
 
-export function packRef({ commit, version }: RefValue): Buffer {
-  const writer = new PackWriter(40).f64(version);
-  return (commit === null ? writer : writer.hex(commit)).done();
+export function packRef(writer: PackWriter, { commit, version }: RefValue): void {
+  writer.f64(version);
+  if (commit !== null) writer.hex(commit);
 }
 
 export function readRef(value: Buffer): RefValue {
@@ -41,13 +41,13 @@ export function readRef(value: Buffer): RefValue {
   return { version, commit: reader.isAtEnd ? null : (reader.hex(32) as CommitId) };
 }
 
-export function packMove(move: ReflogRow): Buffer {
-  const writer = new PackWriter(256).f64(move.version).f64(move.offset).f64(move.time);
+export function packMove(writer: PackWriter, move: ReflogRow): void {
+  writer.f64(move.version).f64(move.offset).f64(move.time);
   packCommitId(writer, move.from);
   packCommitId(writer, move.to);
   writer.u8(move.actor.verified ? 1 : 0);
   packHex(writer, move.txid);
-  return writer.text(move.ref).text(move.operation).text(move.reason).text(move.actor.name).done();
+  writer.text(move.ref).text(move.operation).text(move.reason).text(move.actor.name);
 }
 
 export function readMove(repo: RepositoryName, value: Buffer): ReflogRow {
@@ -74,8 +74,10 @@ export function readMove(repo: RepositoryName, value: Buffer): ReflogRow {
   };
 }
 
-export function packOutcome({ txid, repo, request, offset, time, epoch, outcome }: OutcomeRow): Buffer {
-  const writer = new PackWriter(256);
+export function packOutcome(
+  writer: PackWriter,
+  { txid, repo, request, offset, time, epoch, outcome }: OutcomeRow,
+): void {
   packHex(writer, txid);
   writer
     .f64(offset)
@@ -83,14 +85,16 @@ export function packOutcome({ txid, repo, request, offset, time, epoch, outcome 
     .f64(epoch)
     .text(repo ?? '');
   packHex(writer, request ?? '');
-  if (outcome.type === 'rejected') return writer.u8(0).text(JSON.stringify(outcome)).done();
+  if (outcome.type === 'rejected') {
+    writer.u8(0).text(JSON.stringify(outcome));
+    return;
+  }
   writer.u8(1).u32(outcome.commits.length);
   for (const commit of outcome.commits) writer.hex(commit);
   for (const { ref, commit, version } of outcome.moves) {
     writer.text(ref).f64(version);
     packCommitId(writer, commit);
   }
-  return writer.done();
 }
 
 export function readOutcome(value: Buffer): OutcomeRow {
@@ -114,14 +118,13 @@ function readVerdict(reader: PackReader): Outcome {
   return { type: 'accepted', commits, moves };
 }
 
-export function packLayer({ diffId, tarBytes, encodings }: LayerRow): Buffer {
-  const writer = new PackWriter(128).f64(tarBytes);
+export function packLayer(writer: PackWriter, { diffId, tarBytes, encodings }: LayerRow): void {
+  writer.f64(tarBytes);
   for (const { digest, incarnation } of encodings) {
     packIncarnation(writer, incarnation);
     if (digest === diffId) writer.u8(0);
     else writer.u8(1).hex(digest, digestPrefix);
   }
-  return writer.done();
 }
 
 export function readLayer(diffId: DiffId, value: Buffer): LayerRow {
@@ -149,20 +152,12 @@ const mediaTypes: readonly string[] = [
 ];
 
 /** One copy of a blob: the value of a blob is its copies, one after the other, each after its length (u16). */
-export function packCopy({ incarnation, size, mediaType: type, retiredEpoch }: BlobRow): Buffer {
-  const writer = new PackWriter(64).f64(size);
+export function packCopy(writer: PackWriter, { incarnation, size, mediaType: type, retiredEpoch }: BlobRow): void {
+  packIncarnation(writer, incarnation);
   const known = mediaTypes.indexOf(type);
-  writer.u8(known + 1);
+  writer.f64(size).u8(known + 1);
   if (known < 0) writer.text(type);
   if (retiredEpoch !== null) writer.f64(retiredEpoch);
-  return Buffer.concat([packedIncarnation(incarnation), writer.done()]);
-}
-
-/** What tells a copy from the others of its blob: the start of it. */
-export function packedIncarnation(incarnation: string): Buffer {
-  const writer = new PackWriter(65);
-  packIncarnation(writer, incarnation);
-  return writer.done();
 }
 
 export function readCopies(digest: Digest, value: Buffer): BlobRow[] {
@@ -184,8 +179,8 @@ function readCopy(digest: Digest, value: Buffer): BlobRow {
   return { digest, incarnation, size, mediaType: type, retiredEpoch: reader.isAtEnd ? null : reader.f64() };
 }
 
-/** Ours are 32 hex digits, which take 16 bytes; others are kept as they are. */
-function packIncarnation(writer: PackWriter, incarnation: string): void {
+/** What a copy starts with, and what tells it from the others. Ours are 32 hex digits; others are kept as they are. */
+export function packIncarnation(writer: PackWriter, incarnation: string): void {
   if (/^[0-9a-f]{32}$/.test(incarnation)) writer.u8(0).hex(incarnation);
   else writer.u8(incarnation.length).ascii(incarnation);
 }
@@ -196,7 +191,8 @@ function readIncarnation(reader: PackReader): string {
 }
 
 function packCommitId(writer: PackWriter, id: CommitId | null): void {
-  packHex(writer, id ?? '');
+  if (id === null) writer.u8(0);
+  else writer.u8(32).hex(id);
 }
 
 function readCommitId(reader: PackReader): CommitId | null {

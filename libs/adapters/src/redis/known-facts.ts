@@ -56,7 +56,7 @@ export function nameIn(repo: RepositoryName, name: string): string {
 }
 
 /** So many rows of a kind are remembered from batch to batch. */
-const rememberedMax = 65_536;
+const rememberedMax = 16_384;
 
 /**
  * Facts of which some are known. What is not is answered with "not there" and noted; `confirm` looks whether that was
@@ -176,18 +176,19 @@ export class KnownFacts implements StoredFacts {
     return isThere.includes(true);
   }
 
+  /** What is new is asked for again seldom, but for commits, and then it is found. */
   #set(change: Change): void {
     if (change.type === 'partition') this.#partition = change.after;
     else if (change.type === 'repository') this.#repositories.set(change.after.repo, change.after);
     else if (change.type === 'ref') this.#refs.set(nameIn(change.repo, change.ref), change.after);
     else if (change.type === 'commit') this.#commits.set(nameIn(change.after.repo, change.after.id), change.after);
-    else if (change.type === 'outcome') this.#outcomes.set(change.after.txid, change.after);
-    else if (change.type === 'layer') this.#layers.set(change.after.diffId, change.after);
+    else if (change.type === 'outcome') this.#outcomes.change(change.after.txid, change.after);
+    else if (change.type === 'layer') this.#layers.change(change.after.diffId, change.after);
     else if (change.type === 'blob') this.#setCopy((change.after ?? change.before) as BlobRow, change.after);
   }
 
-  /** The fold has asked for the others before it changed one. */
   #setCopy({ digest, incarnation }: BlobRow, after: BlobRow | null): void {
+    if (!this.#blobs.has(digest)) return;
     const others = this.blobs(digest).filter((row) => row.incarnation !== incarnation);
     this.#blobs.set(digest, after ? [...others, after].toSorted(byIncarnation) : others);
   }

@@ -22,6 +22,11 @@ export class Known<Key, Row, Asked = Key> {
     this.#rows.set(key, row);
   }
 
+  /** For what is known, and may be absent; the rest is left to be found. */
+  change(key: Key, row: Row): void {
+    if (this.#rows.has(key)) this.#rows.set(key, row);
+  }
+
   asked(): readonly Asked[] {
     return [...this.#asked.values()];
   }

@@ -1,20 +1,23 @@
+import type { Digest } from '#core/digest';
 import type { BlobRow, Change, PartitionRow, RepositoryRow } from '#core/graph-row';
 import { check, write } from './apply-script.js';
 import { commitRowBytes, commitRowsPerChunk, hasMoreParents, packCommitRow, packSeqs } from './commit-row-codec.js';
 import {
+  aliasEntryBytes,
   aliasKinds,
   bucketOf,
   bytesChunkKey,
   bytesPerChunk,
   commitChunkKey,
   hashBucketOf,
+  idEntryBytes,
   movesChunkKey,
   movesPerChunk,
   refMovesKey,
 } from './graph-keys.js';
 import {
   packCopy,
-  packedIncarnation,
+  packIncarnation,
   packLayer,
   packMove,
   packOutcome,
@@ -35,6 +38,7 @@ export interface PackedBatch {
 }
 
 const hexOfDigest = 'sha256:'.length;
+const digestBytes = 32;
 
 /** Makes of changes what is to be checked and what is to be written; the keys are without the start of their generation. */
 export function packBatch(changes: readonly Change[]): PackedBatch {
@@ -68,34 +72,40 @@ class BatchPacking {
       case 'commit':
         return this.#commit(change);
       case 'ref':
-        this.#repositoryIsThere(change.repo);
-        this.#op(write.set, `refs:${change.repo}`, Buffer.from(change.ref), packRef(change.after));
-        return;
+        return this.#ref(change);
       case 'reflog':
         return this.#move(change.after);
-      case 'outcome':
-        this.#op(write.outcome, Buffer.from(change.after.txid, 'hex'), packOutcome(change.after));
-        return;
-      case 'layer': {
-        const hex = change.after.diffId.slice(hexOfDigest);
-        this.#op(write.set, `l:${hashBucketOf(hex)}`, Buffer.from(hex, 'hex'), packLayer(change.after));
+      case 'outcome': {
+        const { txid } = change.after;
+        this.#value(
+          this.#writes
+            .u8(write.outcome)
+            .u32(txid.length / 2)
+            .hex(txid),
+          packOutcome,
+          change.after,
+        );
         return;
       }
+      case 'layer':
+        this.#named(write.set, 'l', change.after.diffId);
+        this.#value(this.#writes, packLayer, change.after);
+        return;
       case 'blob':
         return this.#blob(change);
     }
   }
 
   done(): { readonly checks: Buffer; readonly writes: Buffer } {
-    for (const { key, rows } of this.#chunks.values()) this.#op(write.appendRows, key, rows.done());
-    for (const [key, versions] of this.#versions) this.#op(write.append, key, versions.done());
+    for (const { key, rows } of this.#chunks.values()) this.#bytes(write.appendRows, key, rows.done());
+    for (const [key, versions] of this.#versions) this.#bytes(write.append, key, versions.done());
     return { checks: this.#checks.done(), writes: this.#writes.done() };
   }
 
   #repository(before: RepositoryRow | null, after: RepositoryRow): void {
     if (before) this.#repositoryIsThere(after.repo);
     else this.#created.add(after.repo);
-    this.#op(write.set, 'repos', Buffer.from(after.repo), Buffer.from(packRepository(after)));
+    this.#writes.u8(write.set).text('repos').text(after.repo).text(packRepository(after));
   }
 
   #commit({ after, bytes, aliases }: ChangeOf<'commit'>): void {
@@ -110,23 +120,28 @@ class BatchPacking {
     }
     packCommitRow(chunk.rows, after);
     if (hasMoreParents(after)) {
-      const parents = new PackWriter(4 * after.parents.length);
-      packSeqs(parents, after.parents);
-      this.#op(write.set, `m:${repo}`, Buffer.from(String(seq)), parents.done());
+      this.#value(this.#writes.u8(write.set).text(`m:${repo}`).text(String(seq)), packSeqs, after.parents);
     }
-
     const bytesKey = bytesChunkKey(repo, seq);
     this.#isLong(check.listLength, bytesKey, seq % bytesPerChunk);
-    this.#op(write.push, bytesKey, bytes);
+    this.#bytes(write.push, bytesKey, bytes);
 
-    const entry = this.#begin(write.append, `i:${bucketOf(id, seq)}:${repo}`);
-    this.#writes.hex(id.slice(0, 8)).u32(seq);
-    this.#end(entry);
+    this.#writes
+      .u8(write.append)
+      .text(`i:${bucketOf(id, seq)}:${repo}`)
+      .u32(idEntryBytes)
+      .hex(id, 0, 8)
+      .u32(seq);
     for (const { hex, kind } of aliases) {
-      const alias = this.#begin(write.append, `a:${bucketOf(hex, seq)}:${repo}`);
-      this.#writes.hex(hex.slice(0, 8)).u8(aliasKinds.indexOf(kind)).u32(seq);
-      this.#end(alias);
+      const key = `a:${bucketOf(hex, seq)}:${repo}`;
+      const code = aliasKinds.indexOf(kind);
+      this.#writes.u8(write.append).text(key).u32(aliasEntryBytes).hex(hex, 0, 8).u8(code).u32(seq);
     }
+  }
+
+  #ref({ repo, ref, after }: ChangeOf<'ref'>): void {
+    this.#repositoryIsThere(repo);
+    this.#value(this.#writes.u8(write.set).text(`refs:${repo}`).text(ref), packRef, after);
   }
 
   #move(move: ChangeOf<'reflog'>['after']): void {
@@ -134,16 +149,19 @@ class BatchPacking {
     this.#repositoryIsThere(repo);
     const key = movesChunkKey(repo, version);
     this.#isLong(check.listLength, key, (version - 1) % movesPerChunk);
-    this.#op(write.push, key, packMove(move));
-    const versions = this.#versions.get(refMovesKey(repo, ref)) ?? new PackWriter(16);
-    this.#versions.set(refMovesKey(repo, ref), versions.u32(version));
+    this.#value(this.#writes.u8(write.push).text(key), packMove, move);
+    const refKey = refMovesKey(repo, ref);
+    const versions = this.#versions.get(refKey);
+    if (versions) versions.u32(version);
+    else this.#versions.set(refKey, new PackWriter(16).u32(version));
   }
 
   #blob({ before, after }: ChangeOf<'blob'>): void {
     const { digest, incarnation } = (after ?? before) as BlobRow;
-    const hex = digest.slice(hexOfDigest);
-    const copy = after ? packCopy(after) : Buffer.alloc(0);
-    this.#op(write.copy, `d:${hashBucketOf(hex)}`, Buffer.from(hex, 'hex'), packedIncarnation(incarnation), copy);
+    this.#named(write.copy, 'd', digest);
+    this.#value(this.#writes, packIncarnation, incarnation);
+    if (after) this.#value(this.#writes, packCopy, after);
+    else this.#writes.u32(0);
   }
 
   /** Changes put a repository before what is in it; one that they do not make must be there. */
@@ -163,21 +181,19 @@ class BatchPacking {
     return true;
   }
 
-  #op(kind: number, ...parts: readonly (string | Uint8Array)[]): void {
-    this.#writes.u8(kind);
-    for (const part of parts) {
-      if (typeof part === 'string') this.#writes.text(part);
-      else this.#writes.u32(part.length).bytes(part);
-    }
+  #bytes(kind: number, key: string, value: Uint8Array): void {
+    this.#writes.u8(kind).text(key).u32(value.length).bytes(value);
   }
 
-  /** For a last part that is written in place; its length is put in by `#end`. */
-  #begin(kind: number, key: string): number {
-    this.#writes.u8(kind).text(key).u32(0);
-    return this.#writes.length;
+  /** A field of one of the hashes that digests are spread over. */
+  #named(kind: number, hash: string, digest: Digest): void {
+    const key = `${hash}:${hashBucketOf(digest.slice(hexOfDigest, hexOfDigest + 4))}`;
+    this.#writes.u8(kind).text(key).u32(digestBytes).hex(digest, hexOfDigest);
   }
 
-  #end(start: number): void {
-    this.#writes.patchU32(start - 4, this.#writes.length - start);
+  #value<Row>(writes: PackWriter, pack: (writer: PackWriter, row: Row) => void, row: Row): void {
+    const start = writes.begin();
+    pack(writes, row);
+    writes.end(start);
   }
 }

@@ -1,3 +1,9 @@
+/** Texts up to here are written digit by digit, which takes less than a call out of the engine. */
+const shortText = 40;
+
+/** Value of each hex digit, by its character code. */
+const nibbles = Uint8Array.from({ length: 128 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
+
 /** Bytes being put together, for rows that Redis keeps as they are. Numbers are big-endian; doubles hold any number of ours. */
 export class PackWriter {
   #bytes: Buffer;
@@ -7,69 +13,67 @@ export class PackWriter {
     this.#bytes = Buffer.allocUnsafe(sizeBytes);
   }
 
-  get length(): number {
-    return this.#length;
-  }
-
   u8(value: number): this {
-    this.#room(1);
-    this.#bytes[this.#length++] = value;
-    return this;
-  }
-
-  u16(value: number): this {
-    this.#room(2);
-    this.#length = this.#bytes.writeUInt16BE(value, this.#length);
+    this.#bytes[this.#room(1)] = value;
     return this;
   }
 
   u32(value: number): this {
-    this.#room(4);
-    this.#length = this.#bytes.writeUInt32BE(value, this.#length);
+    const at = this.#room(4);
+    this.#bytes[at] = value >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
     return this;
   }
 
   f64(value: number): this {
-    this.#room(8);
-    this.#length = this.#bytes.writeDoubleBE(value, this.#length);
+    const at = this.#room(8);
+    this.#bytes.writeDoubleBE(value, at);
     return this;
   }
 
-  /** Hex digits, two a byte; from `from` on, to pass over a prefix such as `sha256:`. */
-  hex(digits: string, from = 0): this {
-    const count = (digits.length - from) >>> 1;
-    this.#room(count);
-    for (let at = from; at < digits.length; at += 2) {
-      this.#bytes[this.#length++] = (nibble(digits.charCodeAt(at)) << 4) | nibble(digits.charCodeAt(at + 1));
+  /** Hex digits, two a byte: those from `from` up to `to`, to pass over a prefix such as `sha256:`. */
+  hex(digits: string, from = 0, to = digits.length): this {
+    let at = this.#room((to - from) >>> 1);
+    const bytes = this.#bytes;
+    for (let i = from; i < to; i += 2) {
+      bytes[at++] = ((nibbles[digits.charCodeAt(i)] as number) << 4) | (nibbles[digits.charCodeAt(i + 1)] as number);
     }
     return this;
   }
 
   bytes(value: Uint8Array): this {
-    this.#room(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
   /** ASCII alone, without its length. */
   ascii(text: string): this {
-    this.#room(text.length);
-    for (let at = 0; at < text.length; at += 1) this.#bytes[this.#length++] = text.charCodeAt(at);
+    let at = this.#room(text.length);
+    for (let i = 0; i < text.length; i += 1) this.#bytes[at++] = text.charCodeAt(i);
     return this;
   }
 
   /** Any text, after its length in bytes. */
   text(text: string): this {
-    const length = Buffer.byteLength(text);
-    this.u32(length).#room(length);
-    this.#length += this.#bytes.write(text, this.#length);
-    return this;
+    const start = this.begin();
+    if (text.length > shortText || !this.#isAscii(text)) {
+      const at = this.#room(3 * text.length);
+      this.#length = at + this.#bytes.write(text, at);
+    }
+    return this.end(start);
   }
 
-  /** Puts a number where room was left for it. */
-  patchU32(at: number, value: number): void {
-    this.#bytes.writeUInt32BE(value, at);
+  /** Leaves room for a length (u32); what is written up to `end` is what it counts. */
+  begin(): number {
+    return this.#room(4);
+  }
+
+  end(start: number): this {
+    this.#bytes.writeUInt32BE(this.#length - start - 4, start);
+    return this;
   }
 
   /** What was written; the writer is not used any more. */
@@ -77,10 +81,33 @@ export class PackWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  #room(count: number): void {
-    if (this.#length + count <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#length + count));
-    this.#bytes.copy(larger, 0, 0, this.#length);
+  /** Writes the text if it is ASCII. */
+  #isAscii(text: string): boolean {
+    const before = this.#length;
+    let at = this.#room(text.length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i += 1) {
+      const code = text.charCodeAt(i);
+      if (code > 127) {
+        this.#length = before;
+        return false;
+      }
+      bytes[at++] = code;
+    }
+    return true;
+  }
+
+  /** Makes room at the end, and says where it is. */
+  #room(count: number): number {
+    const at = this.#length;
+    this.#length = at + count;
+    if (this.#length > this.#bytes.length) this.#grow(at);
+    return at;
+  }
+
+  #grow(used: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#length));
+    this.#bytes.copy(larger, 0, 0, used);
     this.#bytes = larger;
   }
 }
@@ -135,8 +162,4 @@ export class PackReader {
     this.#at += count;
     return at;
   }
-}
-
-function nibble(code: number): number {
-  return code < 58 ? code - 48 : code - 87;
 }

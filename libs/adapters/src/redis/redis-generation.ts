@@ -175,6 +175,7 @@ class BuildingPartition implements FactSource {
     if (change.type === 'commit') this.#rememberCommit(change.after);
     else if (change.type === 'outcome') this.#known.add(change.after.txid);
     else if (change.type === 'layer') this.#known.add(change.after.diffId);
+    // The blob of a plain layer has the name of the layer, and is added twice.
     else if (change.type === 'blob' && change.after) this.#known.add(change.after.digest);
   }
 
