@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { encodeEvent } from '#core/event-codec';
+import { decodeEvent, encodeEvent } from '#core/event-codec';
 
 /** A new log's name: short, and never the same twice. Positions carry it. */
 export function newLogId(): string {
@@ -10,4 +10,12 @@ export function newLogId(): string {
 export function firstRecord(logId: string, time: number): Uint8Array {
   const event = { type: 'rules.activate.v1', txid: randomBytes(16).toString('hex'), rules: 1 } as const;
   return encodeEvent(event, { source: `varve/${logId}`, time, salt: randomBytes(16) });
+}
+
+/** The name of the log that a record stands first in; undefined when it is no such record. */
+export function logIdOf(first: Uint8Array): string | undefined {
+  const decoded = decodeEvent(first);
+  if (decoded.type !== 'event' || decoded.event.type !== 'rules.activate.v1') return undefined;
+  const { source } = JSON.parse(Buffer.from(first).toString()) as { readonly source?: unknown };
+  return typeof source === 'string' ? /^varve\/([a-z0-9]{1,16})$/.exec(source)?.[1] : undefined;
 }
