@@ -80,7 +80,7 @@ describe('loadConfig', () => {
       expect.stringMatching(/^VARVE_PORT is not a setting; there are VARVE_LISTEN, /),
       'VARVE_LISTEN="here": expected HOST:PORT, [IPV6]:PORT or PORT',
       'VARVE_EVENT_LOG="kafka:b:9092/varve": expected kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N&replication=N]',
-      'VARVE_GRAPH="file:/x": expected sqlite:PATH, redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
+      'VARVE_GRAPH="file:/x": expected sqlite:PATH, redis[s]://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
       'VARVE_BLOB_STORE="s3://bucket": s3: needs credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
       'VARVE_LOG_LEVEL="loud": expected one of trace, debug, info, warn, error, fatal, silent',
       'VARVE_TREE_CACHE_MIB="1": expected a whole number from 16 to 65536',

@@ -64,7 +64,7 @@ export const settings = {
   },
   VARVE_GRAPH: {
     standard: 'sqlite:$VARVE_DATA/graph.db',
-    meaning: 'The graph: sqlite:FILE, redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
+    meaning: 'The graph: sqlite:FILE, redis[s]://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT] or memory:',
   },
   VARVE_BLOB_STORE: {
     standard: 'file:$VARVE_DATA',
@@ -72,6 +72,10 @@ export const settings = {
   },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
   VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
+  VARVE_TARBALL_BUDGET_MIB: {
+    standard: '10240',
+    meaning: 'MiB of precomputed tarballs that are kept, the longest unused go first, 0 to 999999999',
+  },
   VARVE_AUDIT_STORE: {
     standard: 'sqlite:$VARVE_DATA/audit.db',
     meaning: 'The audit trees and their signed checkpoints: sqlite:FILE or memory:; memory: too where the event log is',
@@ -83,10 +87,6 @@ export const settings = {
   VARVE_AUDIT_SECONDS: {
     standard: '10',
     meaning: 'How often a checkpoint is signed, where something is new, 1 to 3600',
-  },
-  VARVE_TARBALL_BUDGET_MIB: {
-    standard: '10240',
-    meaning: 'MiB of precomputed tarballs that are kept, the longest unused go first, 0 to 999999999',
   },
   VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
   VARVE_HALT_SECONDS: {
@@ -127,10 +127,10 @@ export function loadConfig(
     blobStore: read('VARVE_BLOB_STORE', (text) => Object.freeze(parseBlobStoreLocation(text, environment))),
     logLevel: read('VARVE_LOG_LEVEL', parseLogLevel),
     treeCacheBytes: read('VARVE_TREE_CACHE_MIB', (text) => parseWhole(text, 16, 65_536) * 2 ** 20),
+    tarballBudgetBytes: read('VARVE_TARBALL_BUDGET_MIB', (text) => parseWhole(text, 0, 999_999_999) * 2 ** 20),
     auditStore: read('VARVE_AUDIT_STORE', (text) => Object.freeze(parseAuditLocation(text))),
     auditKey: read('VARVE_AUDIT_KEY', (text) => resolve(text)),
     auditMs: read('VARVE_AUDIT_SECONDS', (text) => parseWhole(text, 1, 3_600) * 1_000),
-    tarballBudgetBytes: read('VARVE_TARBALL_BUDGET_MIB', (text) => parseWhole(text, 0, 999_999_999) * 2 ** 20),
     shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
     haltMs: read('VARVE_HALT_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
   };

@@ -41,6 +41,8 @@ export interface RedisLocation {
   readonly scheme: 'redis';
   readonly host: string;
   readonly port: number;
+  /** `rediss:` */
+  readonly isTls: boolean;
   readonly username: string | null;
   readonly password: Secret | null;
   readonly database: number;

@@ -14,7 +14,7 @@ export function parseEventLogLocation(text: string): EventLogLocation {
 /** The same for the graph. */
 export function parseGraphLocation(text: string): GraphLocation {
   const { scheme, rest } = split(text);
-  if (scheme === 'redis') return parseRedis(text);
+  if (scheme === 'redis' || scheme === 'rediss') return parseRedis(text);
   if (scheme === 'sqlite') return { scheme, path: pathIn(scheme, rest) };
   if (scheme === 'memory') return memory(rest);
   throw new Error(`expected sqlite:PATH, ${serverAddress.redis} or memory:`);

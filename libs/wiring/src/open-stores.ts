@@ -4,6 +4,8 @@ import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openMemoryJobQueue } from '#adapters/memory/memory-job-queue';
+import type { RedisAddress } from '#adapters/redis/redis-connection';
+import { openRedisGraphStore } from '#adapters/redis/redis-graph-store';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
@@ -14,7 +16,7 @@ import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import type { JobQueue } from '#ports/job-queue';
-import type { BlobStoreLocation, EventLogLocation, GraphLocation, S3Location } from './location.js';
+import type { BlobStoreLocation, EventLogLocation, GraphLocation, RedisLocation, S3Location } from './location.js';
 import { systemClock } from './system-clock.js';
 
 /** Which technology stands behind a port is one line here. @throws CONFIG_INVALID, CORRUPT, UNAVAILABLE */
@@ -42,7 +44,7 @@ export async function openGraph(
     case 'sqlite':
       return openSqliteGraphStore(location.path);
     case 'redis':
-      throw notHere(location.scheme);
+      return openRedisGraphStore({ ...redisAddress(location), partitionCount, prefix: `${location.prefix}:` });
     default:
       return unreachable(location);
   }
@@ -75,6 +77,18 @@ export async function openBlobStore(location: BlobStoreLocation): Promise<BlobSt
     default:
       return unreachable(location);
   }
+}
+
+/** Of the graph and of the job queue beside it. */
+export function redisAddress({ host, port, isTls, username, password, database }: RedisLocation): RedisAddress {
+  return {
+    host,
+    port,
+    db: database,
+    tls: isTls,
+    ...(username !== null && { username }),
+    ...(password && { password: password.reveal() }),
+  };
 }
 
 function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentials }: S3Location): S3Options {

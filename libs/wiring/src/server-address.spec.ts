@@ -35,11 +35,13 @@ describe('a graph on Redis', () => {
       scheme: 'redis',
       host: 'cache',
       port: 6379,
+      isTls: false,
       username: null,
       password: null,
       database: 3,
       prefix: 'team-a',
     });
+    expect(parseRedis('rediss://cache').isTls).toBe(true);
     expect(parseRedis('redis://[::1]:7000')).toMatchObject({ host: '::1', port: 7000, database: 0, prefix: 'varve' });
   });
 
@@ -52,7 +54,7 @@ describe('a graph on Redis', () => {
   });
 
   it.each([
-    ['redis://', 'expected redis://'],
+    ['redis://', 'expected redis[s]://'],
     ['redis://cache:x', '"cache:x" is not HOST or HOST:PORT'],
     ['redis://cache/main', 'the database is "main"'],
     ['redis://cache?prefix=a:b', 'prefix="a:b" is not'],

@@ -3,7 +3,7 @@ import { type KafkaLocation, type RedisLocation, type S3Credentials, type S3Loca
 /** How the addresses of servers are written, for the messages of those who wrote them otherwise. */
 export const serverAddress = {
   kafka: 'kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N&replication=N]',
-  redis: 'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT]',
+  redis: 'redis[s]://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT]',
   s3: 's3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL]',
 } as const;
 
@@ -42,7 +42,8 @@ export function parseRedis(text: string): RedisLocation {
     throw new Error(`prefix="${prefix}" is not 1 to 64 letters, digits, ".", "_" and "-"`);
   }
   const database = path === '' ? 0 : whole('the database', path, 0, redisDatabasesMax);
-  return Object.freeze({ scheme: 'redis', ...found, username, password, database, prefix });
+  const isTls = text.startsWith('rediss:');
+  return Object.freeze({ scheme: 'redis', ...found, isTls, username, password, database, prefix });
 }
 
 /**
