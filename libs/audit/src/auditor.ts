@@ -8,14 +8,16 @@ import type { AuditStore } from '#ports/audit-store';
 import type { Clock } from '#ports/clock';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import { type AuditFinding, checkAudit } from './check-audit.js';
 import { logName, openCheckpoint, originOf } from './checkpoint.js';
 import { entryAt, firstAfter } from './entry-at.js';
 import { AuditFollower } from './follow-audit.js';
-import { toBase64 } from './merkle.js';
+import { consistencyProof, toBase64 } from './merkle.js';
 import { Notary } from './notary.js';
-import type { NoteSigner } from './note.js';
-import { parseNote } from './note.js';
+import { type NoteSigner, parseNote } from './note.js';
 import { type PublishedTree, proveRecord, proveRef } from './prove.js';
+import { hashReader, readTile } from './read-hashes.js';
+import { encodeBundle, encodeHashes, parseTilePath, tileWidth } from './tile.js';
 import { appendCheckpoints, lastBodies } from './top-tree.js';
 
 export interface AuditorOptions {
@@ -103,8 +105,18 @@ export class Auditor {
    * @throws what it failed with; NOT_PROJECTED when the tree is behind for too long
    */
   async published(partition: number): Promise<PublishedTree> {
-    const { graph, log, signer } = this.#options;
-    const { offset } = await graph.checkpoint(partition);
+    const { log, signer } = this.#options;
+    await this.caughtUp(partition);
+    const checkpoint = await this.#notary
+      .publish(partition, originOf(log.id, partition))
+      .catch((error: unknown) => this.#refuse(error));
+    return { tree: partition, size: openCheckpoint(checkpoint, signer.verifier).size, checkpoint };
+  }
+
+  /** When the tree of a partition has everything the graph shows now. @throws as `published` */
+  async caughtUp(partition: number): Promise<void> {
+    this.#checkPartition(partition);
+    const { offset } = await this.#options.graph.checkpoint(partition);
     const deadline = AbortSignal.timeout(limit.minPositionWaitMs);
     while (!this.#failure && (await this.store.size(partition)).entries <= offset) {
       if (deadline.aborted) {
@@ -114,10 +126,43 @@ export class Auditor {
       await sleep(2);
     }
     if (this.#failure) throw this.#failure;
-    const checkpoint = await this.#notary
-      .publish(partition, originOf(log.id, partition))
-      .catch((error: unknown) => this.#refuse(error));
-    return { tree: partition, size: openCheckpoint(checkpoint, signer.verifier).size, checkpoint };
+  }
+
+  /** The newest signed note of a partition, or, for the number after the last one, of the tree over all. @throws as `published` */
+  async checkpoint(tree: number): Promise<string> {
+    if (tree < this.partitionCount || this.partitionCount === 1) return (await this.published(tree)).checkpoint;
+    this.#checkTree(tree);
+    await this.#signAll();
+    return (await this.store.checkpoint(tree)) as string;
+  }
+
+  /** @throws RANGE_INVALID for sizes that were never signed */
+  async consistency(tree: number, from: number, to: number): Promise<readonly string[]> {
+    this.#checkTree(tree);
+    const { entries } = await this.store.size(tree);
+    if (from >= 1 && from <= to && to <= entries) {
+      return (await consistencyProof(from, to, hashReader(this.store, tree))).map(toBase64);
+    }
+    throw new VarveError('RANGE_INVALID', `the tree has ${entries} records; from ${from} to ${to} is no part of it`, {
+      from,
+      to,
+      entries,
+    });
+  }
+
+  /** The bytes of a tile by its path. @throws REQUEST_INVALID, RANGE_INVALID for one that is not there, or not so wide */
+  async tile(tree: number, path: string): Promise<{ readonly bytes: Uint8Array; readonly isFull: boolean }> {
+    const { level, index, width } = parseTilePath(path);
+    this.#checkTree(tree);
+    const isFull = width === tileWidth;
+    if (level === 'entries') {
+      const rows = await this.store.entries(tree, index * tileWidth, index * tileWidth + width);
+      if (rows.length === width) return { bytes: encodeBundle(rows.map(({ entry }) => entry)), isFull };
+    } else {
+      const hashes = await readTile(this.store, tree, { level, index });
+      if (hashes.length >= width) return { bytes: encodeHashes(hashes.slice(0, width)), isFull };
+    }
+    throw new VarveError('RANGE_INVALID', `${path} is not there: the tree is not so large`, { path });
   }
 
   /** @throws TIME_UNKNOWN, POSITION_UNKNOWN, REPOSITORY_UNKNOWN, and as `published` */
@@ -134,11 +179,27 @@ export class Auditor {
     return proveRecord(this.#options, published, offset);
   }
 
-  /** Signs what is there and leaves; the stores stay open. */
+  /** Compares the log with the tree of a partition, and that with what was signed of it. */
+  check(partition: number): AsyncGenerator<AuditFinding> {
+    const { log, store, signer } = this.#options;
+    return checkAudit({ log, store, verifier: signer.verifier }, partition);
+  }
+
+  /** Leaves; the stores stay open. */
   async close(): Promise<void> {
     this.#ending.abort();
     await this.#signing;
     await this.#follower.stop();
+  }
+
+  #checkPartition(partition: number): void {
+    if (partition < this.partitionCount) return;
+    const message = `there is no partition ${partition}; the log has ${this.partitionCount}`;
+    throw new VarveError('POSITION_UNKNOWN', message, { partition });
+  }
+
+  #checkTree(tree: number): void {
+    if (tree !== this.partitionCount || tree === 1) this.#checkPartition(tree);
   }
 
   /** The last record at or before the place. */
@@ -152,7 +213,7 @@ export class Auditor {
     const now = this.#options.clock.now();
     const last = await entryAt(this.store, tree, size - 1);
     if (place.ms > Math.max(now, last.t)) {
-      const message = `${instant(place.ms)} is in the future: nothing can be said of it before ${instant(now)} has become it`;
+      const message = `${instant(place.ms)} is in the future, for it is ${instant(now)} now: ask for an earlier time, or later`;
       throw new VarveError('TIME_UNKNOWN', message, { time: place.ms, now });
     }
     const after = await firstAfter(this.store, { tree, size }, place.ms);

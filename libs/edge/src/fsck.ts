@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Auditor } from '#audit/auditor';
 import type { Digest } from '#core/digest';
 import { isVarveError } from '#core/error';
 import type { RepositoryRow } from '#core/graph-row';
@@ -61,6 +62,7 @@ async function* stepsOf(engine: Engine, quick: boolean): AsyncGenerator<FsckStep
   const startedAt = Date.now();
   const leftovers = await leftoversIn(blobs, startedAt);
   yield* quick ? checkLog(engine) : compareGraph(engine);
+  if (!quick && engine.audit) yield* checkTrees(engine, engine.audit);
   const repositories = await graph.repositories();
   const damaged = new Set<Digest>();
   yield* checkBlobs({ graph, blobs }, { quick, startedAt, repositories: oneOfEach(engine, repositories) }, damaged);
@@ -110,6 +112,18 @@ function differenceIn({ log }: Engine, step: Extract<GraphComparison, { type: 'd
     where: `graph at ${formatPosition({ log: log.id, partition, offset })}`,
     message: `${sides}. Stop the server and delete the graph: it is made again from the event log`,
   });
+}
+
+/** The log against the trees over it, and the trees against what was signed. */
+async function* checkTrees({ log, graph }: Engine, audit: Auditor): AsyncGenerator<FsckStep> {
+  for (let partition = 0; partition < graph.partitionCount; partition += 1) {
+    for await (const step of audit.check(partition)) {
+      if (step.type === 'compared') continue;
+      const { type, offset, message } = step;
+      const where = formatPosition({ log: log.id, partition, offset });
+      yield found(`audit-${type}`, { what: type === 'tree' ? `audit tree ${partition}` : `record ${offset}`, where, message });
+    }
+  }
 }
 
 const shownCharactersMax = 400;

@@ -2,6 +2,8 @@
 export const fsckRules = {
   'log-broken': 'fault',
   'projection-halted': 'fault',
+  'audit-record': 'fault',
+  'audit-tree': 'fault',
   'graph-row': 'fault',
   'graph-digest': 'fault',
   'ref-row': 'fault',

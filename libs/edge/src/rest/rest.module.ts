@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ArchivesController } from './archives.controller.js';
+import { AuditController } from './audit.controller.js';
 import { BlobsController } from './blobs.controller.js';
 import { BranchCommitsController } from './branch-commits.controller.js';
 import { DiffController } from './diff.controller.js';
@@ -38,6 +39,7 @@ import { WatchModule } from '../watch.module.js';
     ArchivesController,
     ImportsController,
     MaintenanceController,
+    AuditController,
     FsckController,
   ],
 })
