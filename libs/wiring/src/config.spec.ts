@@ -17,6 +17,7 @@ describe('loadConfig', () => {
   it('needs nothing: SQLite and files below ./data, on loopback', () => {
     expect(loadConfig({ HOME: '/root' })).toEqual({
       listen: { host: '127.0.0.1', port: 7373 },
+      grpcListen: { host: '127.0.0.1', port: 7376 },
       eventLog: { scheme: 'sqlite', path: resolve('data/log.db') },
       graph: { scheme: 'sqlite', path: resolve('data/graph.db') },
       blobStore: { scheme: 'file', path: resolve('data') },

@@ -49,6 +49,11 @@ export function foldersOf(locations: readonly Location[]): string[] {
   return [...new Set(folders)].toSorted();
 }
 
+/** How many partitions the log at an address has, for those who only read the graph that is made from it. */
+export function partitionsOf(location: EventLogLocation): { readonly partitionCount: number } {
+  return { partitionCount: location.scheme === 'kafka' ? location.partitionCount : 1 };
+}
+
 function split(text: string): { readonly scheme: string; readonly rest: string } {
   const [, scheme = '', rest = ''] = /^([a-z0-9]+):(.*)$/s.exec(text) ?? [];
   return { scheme, rest };

@@ -25,6 +25,7 @@ import { openBlobStore, openEventLog, openGraph, openJobQueue } from './open-sto
 import type { RunningProcess } from './running-process.js';
 import { type Standing, standingOf } from './standing.js';
 import { healthOf } from './store-health.js';
+import { keepSwept } from './sweep-staging.js';
 import { systemClock } from './system-clock.js';
 import { startTarballWork } from './tarball-work.js';
 import { createLogger } from './telemetry.js';
@@ -45,8 +46,9 @@ export interface Stores {
 
 /**
  * Takes the folders, opens the stores and composes the engine; standalone also sweeps what earlier processes staged and
- * never sealed, starts a worker on the jobs and a projector, and returns when the graph shows everything the log has, or when it has failed to. A
- * gateway returns at once, and answers when the projectors are there. What was opened is closed on error.
+ * never sealed, starts a worker on the jobs and a projector, and returns when the graph shows everything the log has, or
+ * when it has failed to. A gateway returns at once, and answers when the projectors are there. What was opened is closed
+ * on error.
  * @throws CONFIG_INVALID, DATA_IN_USE, CORRUPT, UNAVAILABLE, STORAGE_FULL
  */
 export async function openEngine(
@@ -77,11 +79,18 @@ export async function openEngine(
     if (role === 'standalone') {
       const logger = createLogger(config.logLevel);
       startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
+      if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }
     const audit = role === 'standalone' ? await openAudit(config, { log, graph }, opened) : undefined;
     const failures = [projector?.failed, audit?.failed].filter((each) => each !== undefined);
     const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
-    return { engine: { ...engine, audit }, health: healthOf(standing, stores), failed, swept, close: () => opened.disposeAsync() };
+    return {
+      engine: { ...engine, audit },
+      health: healthOf(standing, stores),
+      failed,
+      swept,
+      close: () => opened.disposeAsync(),
+    };
   } catch (error) {
     await opened.disposeAsync();
     throw error;

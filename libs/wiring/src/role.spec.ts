@@ -29,7 +29,7 @@ describe('the stores of a role', () => {
   it.each<[Role, string[]]>([
     ['gateway', ['VARVE_EVENT_LOG', 'VARVE_GRAPH', 'VARVE_BLOB_STORE']],
     ['projector', ['VARVE_EVENT_LOG', 'VARVE_GRAPH']],
-    ['materializer', ['VARVE_GRAPH', 'VARVE_BLOB_STORE']],
+    ['materializer', ['VARVE_EVENT_LOG', 'VARVE_GRAPH', 'VARVE_BLOB_STORE']],
   ])('are shared ones for a %s', (role, names) => {
     expect(mistakesOf(role, {})).toEqual(
       names.map(

@@ -33,10 +33,12 @@ export function standardPort(role: Role): number {
   }
 }
 
-/** The stores a role opens. A projector never sees a blob, and a materializer no event. */
+/**
+ * The stores a role has to do with. A projector never sees a blob; a materializer reads no event, but the address of the
+ * log says how many partitions the graph has.
+ */
 export function usedBy(role: Role, { eventLog, graph, blobStore }: Locations): Readonly<Partial<Locations>> {
-  if (role === 'projector') return { eventLog, graph };
-  return role === 'materializer' ? { graph, blobStore } : { eventLog, graph, blobStore };
+  return role === 'projector' ? { eventLog, graph } : { eventLog, graph, blobStore };
 }
 
 const settingOf = { eventLog: 'VARVE_EVENT_LOG', graph: 'VARVE_GRAPH', blobStore: 'VARVE_BLOB_STORE' } as const;

@@ -7,7 +7,7 @@ import type { GraphReader } from '#ports/graph-store';
 import type { Standing } from './standing.js';
 
 export interface ProbedStores {
-  readonly log: Pick<EventLog, 'end' | 'partitionCount'>;
+  readonly log?: Pick<EventLog, 'end'>;
   readonly graph: Pick<GraphReader, 'checkpoint'>;
   readonly blobs?: Pick<BlobStore, 'stat'>;
 }
@@ -17,13 +17,13 @@ const probeMsMax = 3_000;
 /** Nothing is stored here; asking for it says whether the store answers. */
 const nowhere = { kind: 'index', version: 0, key: parseDigest(`sha256:${'0'.repeat(64)}`) } as const;
 
-/** Ready is who reaches all three stores, and whose graph follows the log. Probes that run already are shared. */
+/** Ready is who reaches all of its stores, and whose graph follows the log. Probes that run already are shared. */
 export function healthOf(standing: Standing, { log, graph, blobs }: ProbedStores): Health {
   const probe = async (): Promise<Readiness> => {
     const failure = standing.failure() ?? standing.behind();
     if (failure) return { status: 'failed', reason: failure.message };
     const reasons = await Promise.all([
-      reasonOf('the event log', log.end(0)),
+      ...(log ? [reasonOf('the event log', log.end(0))] : []),
       reasonOf('the graph', graph.checkpoint(0)),
       ...(blobs ? [reasonOf('the blob store', blobs.stat(nowhere))] : []),
     ]);

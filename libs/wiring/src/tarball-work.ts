@@ -30,7 +30,8 @@ export function startTarballWork(
   const worker = new TarballWorker({
     ...sources,
     ...shared,
-    name: `${hostname()} ${process.pid}`,
+    // In containers the process is always the same one, and the machine may be too.
+    name: `${hostname()} ${process.pid} ${randomBytes(3).toString('hex')}`,
     random: () => randomBytes(16),
     onWorked: (worked) => {
       logWorked(logger, worked);
