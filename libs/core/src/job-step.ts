@@ -73,7 +73,7 @@ export function progressed(job: Job, progress: JobProgress): Job {
 }
 
 export function completed(job: Job, now: number): Job {
-  return { ...over(job, 'done', now), lastFailure: null };
+  return { ...over(job, 'done', now), lastFailure: null, progress: null };
 }
 
 /** @param random from 0 up to 1: the jitter */

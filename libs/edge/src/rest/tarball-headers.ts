@@ -11,8 +11,11 @@ const mediaTypes: Readonly<Record<RootfsFormat, string>> = {
 
 /** Of the bytes of a tarball. */
 export function tarballHeaders({ name, digest }: Tarball): OutgoingHttpHeaders {
+  const format = formatOfName(name);
+  const [, chain = ''] = name.split('-');
   return {
-    'content-type': mediaTypes[formatOfName(name)],
+    'content-type': mediaTypes[format],
+    'content-disposition': `attachment; filename="rootfs-${chain.slice(0, 12)}.${format}"`,
     'repr-digest': `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`,
   };
 }
