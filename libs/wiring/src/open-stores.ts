@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { openFilesystemBlobStore } from '#adapters/filesystem/filesystem-blob-store';
+import { openKafkaEventLog } from '#adapters/kafka/kafka-event-log';
 import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
@@ -26,8 +27,10 @@ export async function openEventLog(location: EventLogLocation): Promise<EventLog
       return openMemoryEventLog(systemClock);
     case 'sqlite':
       return openSqliteEventLog(location.path, systemClock);
-    case 'kafka':
-      throw notHere(location.scheme);
+    case 'kafka': {
+      const { brokers, topic, partitionCount: partitions, replication } = location;
+      return openKafkaEventLog({ brokers, topic, partitions, ...(replication !== null && { replication }) });
+    }
     default:
       return unreachable(location);
   }
@@ -106,5 +109,5 @@ function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentia
 }
 
 function notHere(scheme: string): VarveError {
-  return new VarveError('CONFIG_INVALID', `this build has no adapter for ${scheme}:`, { scheme });
+  return new VarveError('CONFIG_INVALID', `this build has no job queue for ${scheme}:`, { scheme });
 }
