@@ -7,12 +7,13 @@ import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openMemoryJobQueue } from '#adapters/memory/memory-job-queue';
 import type { RedisAddress } from '#adapters/redis/redis-connection';
 import { openRedisGraphStore } from '#adapters/redis/redis-graph-store';
+import { openRedisJobQueue } from '#adapters/redis/redis-job-queue';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
 import { openSqliteJobQueue } from '#adapters/sqlite/sqlite-job-queue';
-import { unreachable, VarveError } from '#core/error';
+import { unreachable } from '#core/error';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
@@ -62,7 +63,7 @@ export async function openJobQueue(location: GraphLocation): Promise<JobQueue> {
     case 'sqlite':
       return openSqliteJobQueue(join(dirname(location.path), 'jobs.db'), options);
     case 'redis':
-      throw notHere(location.scheme);
+      return openRedisJobQueue({ ...redisAddress(location), ...options, prefix: `${location.prefix}:` });
     default:
       return unreachable(location);
   }
@@ -106,8 +107,4 @@ function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentia
     ...(sessionToken && { sessionToken: sessionToken.reveal() }),
     ...(publicEndpoint !== null && { publicEndpoint }),
   };
-}
-
-function notHere(scheme: string): VarveError {
-  return new VarveError('CONFIG_INVALID', `this build has no job queue for ${scheme}:`, { scheme });
 }
