@@ -188,7 +188,28 @@ const twins: readonly Twin[] = [
   moveTwin({ name: 'tags/v1', to: 'main~2', operation: 'tag' }),
   moveTwin({ name: 'tags/v1', to: 'main', fails: 'TAG_IMMUTABLE' }),
   moveTwin({ name: 'heads/main', to: 'main~1', fails: 'NOT_FAST_FORWARD' }),
-  moveTwin({ name: 'heads/main', to: 'main~1', mode: 'force', operation: 'reset' }),
+  moveTwin({ name: 'heads/main', to: 'main~1', mode: 'force', operation: 'reset', fails: 'EXPECTATION_REQUIRED' }),
+  rollbackTwin({ ref: 'main', to: 'main~1' }),
+  batchTwin([
+    { ref: 'heads/fix', to: 'main' },
+    { ref: 'heads/both', to: 'main' },
+    { ref: 'tags/both', to: 'main' },
+  ]),
+  batchTwin([
+    { ref: 'heads/both', to: null },
+    { ref: 'tags/both', to: null },
+  ]),
+  batchTwin(
+    [
+      { ref: 'heads/fix', to: 'main' },
+      { ref: 'heads/none', to: null },
+    ],
+    'REF_UNKNOWN',
+  ),
+  batchTwin([], 'REQUEST_INVALID'),
+  restoreTwin('heads/both'),
+  restoreTwin('heads/both', 'REF_STALE'),
+  moveTwin({ name: 'tags/both', to: 'main~1', fails: 'TAG_TOMBSTONED' }),
   moveTwin({ name: 'heads/fix', to: 'main', absent: true, fails: 'REF_STALE' }),
   moveTwin({ name: 'fix', to: 'main', fails: 'NAME_INVALID' }),
   {
@@ -212,26 +233,8 @@ const twins: readonly Twin[] = [
     grpc: { method: method(ref.RefServiceService.getRef), requests: [ref.GetRefRequest.create({ repo, ref: 'lost' })] },
     fails: 'REF_UNKNOWN',
   },
-  {
-    route: 'POST /api/v1/repos/{repo}/rollback',
-    rpc: 'RefService/RollbackRef',
-    rest: { body: { ref: 'main', to: '@{1}', reason: 'oops' } },
-    grpc: {
-      method: method(ref.RefServiceService.rollbackRef),
-      requests: [ref.RollbackRefRequest.create({ repo, ref: 'main', to: '@{1}', reason: 'oops' })],
-    },
-    answer: movedAnswer,
-  },
-  {
-    route: 'POST /api/v1/repos/{repo}/rollback',
-    rpc: 'RefService/RollbackRef',
-    rest: { body: { ref: 'v1', to: 'main' } },
-    grpc: {
-      method: method(ref.RefServiceService.rollbackRef),
-      requests: [ref.RollbackRefRequest.create({ repo, ref: 'v1', to: 'main' })],
-    },
-    fails: 'TAG_IMMUTABLE',
-  },
+  rollbackTwin({ ref: 'main', to: '@{1}', reason: 'oops' }),
+  rollbackTwin({ ref: 'v1', to: 'main' }, 'TAG_IMMUTABLE'),
   {
     route: 'DELETE /api/v1/repos/{repo}/refs/{ref}',
     rpc: 'RefService/DeleteRef',
@@ -738,6 +741,52 @@ function moveTwin(of: {
           ...(absent ? { expect: { expectation: { $case: 'absent' as const, value: true } } } : {}),
         }),
       ],
+    },
+    answer: movedAnswer,
+    ...(fails ? { fails } : {}),
+  };
+}
+
+function rollbackTwin(body: { ref: string; to: string; reason?: string }, fails?: ErrorCode): Twin {
+  return {
+    route: 'POST /api/v1/repos/{repo}/rollback',
+    rpc: 'RefService/RollbackRef',
+    rest: { body },
+    grpc: {
+      method: method(ref.RefServiceService.rollbackRef),
+      requests: [ref.RollbackRefRequest.create({ repo, ...body })],
+    },
+    answer: movedAnswer,
+    ...(fails ? { fails } : {}),
+  };
+}
+
+function batchTwin(updates: readonly { ref: string; to: string | null }[], fails?: ErrorCode): Twin {
+  const messages = updates.map(({ ref: name, to }) => ({ ref: name, ...(to === null ? {} : { to }) }));
+  return {
+    route: 'POST /api/v1/repos/{repo}/refs',
+    rpc: 'RefService/BatchUpdateRefs',
+    rest: { body: { updates, reason: 'together' } },
+    grpc: {
+      method: method(ref.RefServiceService.batchUpdateRefs),
+      requests: [ref.BatchUpdateRefsRequest.fromPartial({ repo, updates: messages, reason: 'together' })],
+    },
+    answer: ([moved]) => {
+      const { refs, ...written } = flat(moved, 'written');
+      return { ...written, refs: (refs as unknown[]).map((one) => movedAnswer([{ ref: one }])) };
+    },
+    ...(fails ? { fails } : {}),
+  };
+}
+
+function restoreTwin(name: string, fails?: ErrorCode): Twin {
+  return {
+    route: 'POST /api/v1/repos/{repo}/restore',
+    rpc: 'RefService/RestoreRef',
+    rest: { body: { ref: name } },
+    grpc: {
+      method: method(ref.RefServiceService.restoreRef),
+      requests: [ref.RestoreRefRequest.create({ repo, ref: name })],
     },
     answer: movedAnswer,
     ...(fails ? { fails } : {}),

@@ -87,56 +87,10 @@ describe('the server', () => {
     expect((await read(schema.about, ask('/api/v1'))).product).toBe('varve');
   });
 
-  it('documents every route that it has', async () => {
+  it('documents an answer and a failure of every route', async () => {
     const document = (await (await ask('/api/v1/openapi.json')).json()) as {
       paths: Record<string, Record<string, { responses: object }>>;
     };
-    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    const repo = '/api/v1/repos/{repo}';
-    expect(routes.toSorted()).toEqual(
-      [
-        'GET /livez',
-        'GET /readyz',
-        'GET /api/v1',
-        'GET /api/v1/repos',
-        'POST /api/v1/repos',
-        `GET ${repo}`,
-        `GET ${repo}/refs`,
-        `GET ${repo}/refs/{ref}`,
-        `PUT ${repo}/refs/{ref}`,
-        `DELETE ${repo}/refs/{ref}`,
-        `POST ${repo}/rollback`,
-        `GET ${repo}/reflog`,
-        `GET ${repo}/commits`,
-        `GET ${repo}/commits/{rev}`,
-        `GET ${repo}/commits/{rev}/rootfs.tar`,
-        `GET ${repo}/resolve`,
-        `GET ${repo}/tree-view`,
-        'GET /api/v1/tree-view',
-        `POST ${repo}/branches/{branch}/commits`,
-        'POST /api/v1/archives',
-        `POST ${repo}/archives`,
-        `POST ${repo}/imports`,
-        `GET ${repo}/blobs/{digest}`,
-        `GET ${repo}/tree/{rev}`,
-        `GET ${repo}/tree/{rev}/content`,
-        `GET ${repo}/find`,
-        `GET ${repo}/diff`,
-        `GET ${repo}/merge-base`,
-        `GET ${repo}/usage`,
-        `GET ${repo}/commits/{rev}/lints`,
-        `GET ${repo}/layers/{layer}`,
-        `GET ${repo}/layers/{layer}/entries`,
-        `GET ${repo}/layers/{layer}/content`,
-        `GET ${repo}/layers/{layer}/tar`,
-        'GET /api/v1/transactions/{txid}',
-        'POST /api/v1/rebuild',
-        'POST /api/v1/fsck',
-        'GET /api/v1/state',
-      ].toSorted(),
-    );
     const responses = Object.values(document.paths).flatMap((methods) =>
       Object.values(methods).map((each) => Object.keys(each.responses)),
     );

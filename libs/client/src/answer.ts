@@ -37,6 +37,11 @@ export interface MovedRef extends Omit<Ref, 'commit'>, Written {
   readonly changed: boolean;
 }
 
+/** Several that moved together, in the order they were named. */
+export interface MovedRefs extends Written {
+  readonly refs: readonly Omit<MovedRef, keyof Written>[];
+}
+
 export interface ReflogMove {
   readonly ref: string;
   readonly version: number;

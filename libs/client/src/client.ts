@@ -21,6 +21,14 @@ export interface WriteOptions {
   readonly idempotencyKey?: string | undefined;
   readonly reason?: string | undefined;
 }
+/** One of several moves that go together. `expect` is `<commit>.<version>`, `absent` or `present`. */
+export interface RefUpdate {
+  readonly ref: string;
+  readonly to: string | null;
+  readonly mode?: 'ff' | 'force' | undefined;
+  readonly expect?: string | undefined;
+}
+
 export interface RefWriteOptions extends WriteOptions {
   readonly expect?: string | undefined;
 }
@@ -123,6 +131,22 @@ export class VarveClient {
       headers: condition(expect),
       idempotencyKey,
     });
+  }
+
+  /** Makes, moves (`to`) and deletes (`to: null`) refs together or not at all. `mode: 'force'` needs `expect`. */
+  moveRefs(
+    repo: string,
+    updates: readonly RefUpdate[],
+    { reason, idempotencyKey }: WriteOptions = {},
+  ): Promise<answer.MovedRefs> {
+    const path = repoPath(repo, 'refs');
+    return this.#conversation.write({ method: 'POST', path, json: { updates, reason }, idempotencyKey });
+  }
+
+  /** Makes a ref again where it was deleted. @throws REF_UNKNOWN, REF_STALE */
+  restoreRef(repo: string, ref: string, { reason, idempotencyKey }: WriteOptions = {}): Promise<answer.MovedRef> {
+    const path = repoPath(repo, 'restore');
+    return this.#conversation.write({ method: 'POST', path, json: { ref, reason }, idempotencyKey });
   }
 
   /** Points a ref back. `moveTag` is needed when it is a tag. */

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { withHelp } from '../help.js';
 import { moveText } from '../move-text.js';
 import { branchRefOf } from '../ref-text.js';
+import { stateOf } from '../ref-state.js';
 import type { Run } from '../in-session.js';
 
 interface Options {
@@ -24,8 +25,10 @@ export function resetCommand(run: Run): Command {
     .action(
       run<Options>(async (session, { message: reason, expect, idempotencyKey }, [branch = '', rev = '']) => {
         const repo = await session.repository();
-        const move = { to: rev, mode: 'force', operation: 'reset', reason, expect, idempotencyKey } as const;
-        await session.output.answer(await session.client.moveRef(repo, branchRefOf(branch), move), moveText);
+        const ref = branchRefOf(branch);
+        const lease = expect ?? (await stateOf(session.client, repo, ref));
+        const move = { to: rev, mode: 'force', operation: 'reset', reason, expect: lease, idempotencyKey } as const;
+        await session.output.answer(await session.client.moveRef(repo, ref, move), moveText);
       }),
     );
   return withHelp(command, ['varve reset main main~3', 'varve reset main main@{1} -m "undo"'], [2, 3, 4, 5]);

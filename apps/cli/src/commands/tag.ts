@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VarveError } from '#core/error';
 import { withHelp } from '../help.js';
 import { bareName, shortId, tagRefOf } from '../ref-text.js';
+import { stateOf } from '../ref-state.js';
 import type { Run } from '../in-session.js';
 import type { Session } from '../session.js';
 
@@ -45,8 +46,15 @@ async function write(
     const gone = await client.deleteRef(repo, ref, { reason, idempotencyKey });
     return output.answer(gone, ({ from }) => `deleted tag ${bareName(ref)} (was ${shortId(from ?? '')})`);
   }
-  const mode = options.move === true ? 'force' : 'ff';
-  const made = await client.moveRef(repo, ref, { to: rev, mode, operation: 'tag', reason, idempotencyKey });
+  const isForced = options.move === true;
+  const made = await client.moveRef(repo, ref, {
+    to: rev,
+    mode: isForced ? 'force' : 'ff',
+    expect: isForced ? await stateOf(client, repo, ref) : undefined,
+    operation: 'tag',
+    reason,
+    idempotencyKey,
+  });
   const verb = made.from === null || !made.changed ? 'is at' : `moved from ${shortId(made.from)} to`;
   await output.answer(made, ({ commit }) => `tag ${bareName(ref)} ${verb} ${shortId(commit ?? '')}`);
 }

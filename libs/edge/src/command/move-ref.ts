@@ -1,28 +1,21 @@
 import type { CommitId } from '#core/commit';
 import { VarveError } from '#core/error';
 import type { RefOperation } from '#core/event';
-import { isTag, type RefName, type RepositoryName, shortRefName } from '#core/name';
+import { isTag, type RefName, type RepositoryName } from '#core/name';
 import { formatPosition } from '#core/position';
-import type { MoveMode, RefValue } from '#core/ref';
+import type { MoveMode } from '#core/ref';
 import { readRef } from '#history/read-ref';
 import { updateRef } from '#history/update-ref';
 import type { WriteContext } from '#history/write';
-import { getRef } from '#query/refs';
+import { knownRepository } from '#query/known-repository';
+import { getRef, unknownRef } from '#query/refs';
 import { resolve, resolveRefName } from '#query/resolve';
 import type { Engine } from '../engine.js';
+import { type MovedRef, movedRef } from './moved-ref.js';
+import { checkLease, expectedValue, notThere, type RefExpectation } from './ref-expectation.js';
 
-/** What a ref must be for a write to take effect: a value, not there, or there wherever it is. */
-export type RefExpectation = RefValue | 'absent' | 'present';
-
-/** What became of a ref. `commit` null: it is deleted; `from` null: it did not exist; `changed` false: nothing was written. */
-export interface MovedRef {
-  readonly ref: RefName;
-  readonly name: string;
-  readonly type: 'branch' | 'tag';
-  readonly commit: CommitId | null;
-  readonly version: number;
-  readonly from: CommitId | null;
-  readonly changed: boolean;
+/** What became of a ref, and where the write stands. */
+export interface WrittenRef extends MovedRef {
   readonly position: string;
   readonly replayed: boolean;
 }
@@ -33,7 +26,11 @@ interface Asked {
   readonly expect: RefExpectation | undefined;
 }
 
-/** Points a ref at what a revision means, and makes it if need be. @throws REF_STALE, NOT_FAST_FORWARD, TAG_IMMUTABLE, and what resolving throws */
+/**
+ * Points a ref at what a revision means, and makes it if need be. Force says what it overwrites: nobody loses commits
+ * that nobody has seen. @throws REF_STALE, EXPECTATION_REQUIRED, NOT_FAST_FORWARD, TAG_IMMUTABLE, TAG_TOMBSTONED, and what
+ * resolving throws
+ */
 export async function putRef(
   engine: Engine,
   asked: Asked & {
@@ -43,9 +40,36 @@ export async function putRef(
     readonly operation: RefOperation;
   },
   context: WriteContext,
-): Promise<MovedRef> {
+): Promise<WrittenRef> {
   const { commit } = await resolve(engine.graph, asked.repo, asked.to);
-  return move(engine, { ...asked, to: commit.id }, context);
+  const before = await readRef(engine.graph, asked.repo, asked.ref);
+  checkLease(asked, before);
+  // Force without an expectation is for what is not there, and stays so until the fold.
+  const expect = asked.expect ?? (asked.mode === 'force' ? before : undefined);
+  return move(engine, { ...asked, to: commit.id, expect }, context);
+}
+
+/** Makes a ref again where it was deleted. @throws REF_UNKNOWN when it never was, REF_STALE when it exists */
+export async function restoreRef(
+  engine: Engine,
+  { repo, ref, expect }: Asked & { readonly ref: RefName },
+  context: WriteContext,
+): Promise<WrittenRef> {
+  const { graph, submitter } = engine;
+  const seen = await submitter.seenOutcome(repo, context);
+  const to = seen ? (seen.outcome.moves[0]?.commit ?? null) : await lastCommit(engine, repo, ref);
+  const actual = await readRef(graph, repo, ref);
+  return move(engine, { repo, ref, expect: expect ?? actual, to, mode: 'ff', operation: 'restore' }, context);
+}
+
+async function lastCommit({ graph }: Engine, repo: RepositoryName, ref: RefName): Promise<CommitId> {
+  await knownRepository(graph, repo);
+  const last = await graph.reflogAt(repo, ref, 0);
+  if (!last) throw await unknownRef(graph, repo, ref);
+  if (last.to === null && last.from !== null) return last.from;
+  const actual = { commit: last.to, version: last.version };
+  const message = `${ref} of ${repo} is at ${last.to}: only a deleted ref is restored`;
+  throw new VarveError('REF_STALE', message, { repository: repo, ref, expected: 'absent', actual });
 }
 
 /** Deletes a ref. @throws REF_UNKNOWN, REF_STALE */
@@ -53,7 +77,7 @@ export function deleteRef(
   engine: Engine,
   asked: Asked & { readonly ref: RefName },
   context: WriteContext,
-): Promise<MovedRef> {
+): Promise<WrittenRef> {
   return move(engine, { ...asked, to: null, mode: 'force', operation: 'delete' }, context);
 }
 
@@ -62,7 +86,7 @@ export async function rollbackRef(
   engine: Engine,
   asked: Asked & { readonly ref: string; readonly to: string; readonly moveTag: boolean },
   context: WriteContext,
-): Promise<MovedRef> {
+): Promise<WrittenRef> {
   const { graph } = engine;
   const { repo, expect, to, moveTag } = asked;
   const { ref } = await getRef(graph, repo, await resolveRefName(graph, repo, asked.ref));
@@ -78,41 +102,20 @@ interface Move extends Asked {
   readonly operation: RefOperation;
 }
 
-async function move(engine: Engine, { repo, ref, to, expect, ...how }: Move, context: WriteContext): Promise<MovedRef> {
+async function move(
+  engine: Engine,
+  { repo, ref, to, expect, ...how }: Move,
+  context: WriteContext,
+): Promise<WrittenRef> {
   const { graph, submitter } = engine;
   const before = await readRef(graph, repo, ref);
   const expected = expectedValue(expect, before);
-  if (expected === 'some' && !(await submitter.seenOutcome(repo, context))) throw notThere(ref, before);
-  const compared = expected === undefined || expected === 'some' ? {} : { expect: expected };
+  if (expected === 'present' && !(await submitter.seenOutcome(repo, context))) throw notThere(ref, before);
+  const compared = expected === undefined || expected === 'present' ? {} : { expect: expected };
   const written = await updateRef(engine, { repo, ref, to, ...how, ...compared }, context);
-  const moved = written.outcome.moves.find((each) => each.ref === ref);
-  const [entry] = moved ? await graph.reflog(repo, { ref, before: moved.version + 1, limit: 1 }) : [];
-  return {
-    ref,
-    name: shortRefName(ref),
-    type: isTag(ref) ? 'tag' : 'branch',
-    commit: moved ? moved.commit : to,
-    version: moved?.version ?? before.version,
-    from: entry ? entry.from : before.commit,
-    changed: moved !== undefined,
-    position: formatPosition(written.position),
-    replayed: written.replayed,
-  };
-}
-
-/** The value that is compared; `some` when the ref must exist and does not. */
-function expectedValue(expect: RefExpectation | undefined, actual: RefValue): RefValue | 'some' | undefined {
-  if (expect === 'absent') return { commit: null, version: actual.version };
-  if (expect === 'present') return actual.commit === null ? 'some' : actual;
-  return expect;
-}
-
-function notThere(ref: RefName, actual: RefValue): VarveError {
-  return new VarveError('REF_STALE', `${ref} does not exist, and the request wants it to`, {
-    ref,
-    expected: '*',
-    actual,
-  });
+  const { position, replayed } = written;
+  const moved = await movedRef(graph, { repo, ref, to, before }, written);
+  return { ...moved, position: formatPosition(position), replayed };
 }
 
 function tagStays(ref: RefName): VarveError {

@@ -1,3 +1,4 @@
+import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import { parseRefName, parseRepositoryName } from '#core/name';
 import {
@@ -12,7 +13,9 @@ import type { Written } from '#proto/gen/varve/v1/written';
 import { readReflog } from '#query/reflog';
 import { type ExistingRef, getRef, listRefs } from '#query/refs';
 import { resolveRefName } from '#query/resolve';
-import { deleteRef, type MovedRef, putRef, rollbackRef } from '../command/move-ref.js';
+import { deleteRef, putRef, restoreRef, rollbackRef, type WrittenRef } from '../command/move-ref.js';
+import type { MovedRef } from '../command/moved-ref.js';
+import { putRefs } from '../command/move-refs.js';
 import type { Engine } from '../engine.js';
 import { renderMove, renderRef } from '../rest/answer.js';
 import { absent } from './absent.js';
@@ -43,7 +46,7 @@ export function refService(engine: Engine, calls: Calls): Served {
         repo: parseRepositoryName(asked.repo),
         ref: parseRefName(asked.ref),
         to: asked.to,
-        mode: asked.mode === MoveMode.MOVE_MODE_FORCE ? 'force' : 'ff',
+        mode: modeOf(asked.mode),
         operation: operationOf(asked.operation),
         expect: expectationOf(asked.expect),
       } as const;
@@ -53,6 +56,24 @@ export function refService(engine: Engine, calls: Calls): Served {
       const context = writeContextOf(call, { reason: asked.reason, asked });
       const [repo, ref] = [parseRepositoryName(asked.repo), parseRefName(asked.ref)];
       return movedMessage(await deleteRef(engine, { repo, ref, expect: expectationOf(asked.expect) }, context));
+    }),
+    batchUpdateRefs: calls.write(async (asked, call) => {
+      const context = writeContextOf(call, { reason: asked.reason, asked });
+      const updates = asked.updates.map(({ ref, to, mode, expect }) => ({
+        ref: parseRefName(ref),
+        to: to ?? null,
+        mode: modeOf(mode),
+        expect: expectationOf(expect),
+      }));
+      checkCount(updates.length);
+      const moved = await putRefs(engine, { repo: parseRepositoryName(asked.repo), updates }, context);
+      const { position, replayed } = moved;
+      return { refs: moved.refs.map(movedRefMessage), written: { position, replayed } };
+    }),
+    restoreRef: calls.write(async (asked, call) => {
+      const context = writeContextOf(call, { reason: asked.reason, asked });
+      const [repo, ref] = [parseRepositoryName(asked.repo), parseRefName(asked.ref)];
+      return movedMessage(await restoreRef(engine, { repo, ref, expect: expectationOf(asked.expect) }, context));
     }),
     rollbackRef: calls.write(async (asked, call) => {
       const context = writeContextOf(call, { reason: asked.reason, asked });
@@ -83,9 +104,25 @@ function refMessage(ref: ExistingRef): Ref {
   return { ...rendered, type: typeOf(rendered.type) };
 }
 
-function movedMessage(moved: MovedRef): { ref: MovedRefMessage; written: Written } {
-  const { position, replayed, from, ...ref } = absent(moved);
-  return { ref: { ...ref, type: typeOf(moved.type), previousCommit: from }, written: { position, replayed } };
+function movedMessage(moved: WrittenRef): { ref: MovedRefMessage; written: Written } {
+  const { position, replayed, ...ref } = moved;
+  return { ref: movedRefMessage(ref), written: { position, replayed } };
+}
+
+function movedRefMessage(moved: MovedRef): MovedRefMessage {
+  const { from, ...ref } = absent(moved);
+  return { ...ref, type: typeOf(moved.type), previousCommit: from };
+}
+
+function modeOf(mode: MoveMode): 'ff' | 'force' {
+  return mode === MoveMode.MOVE_MODE_FORCE ? 'force' : 'ff';
+}
+
+/** @throws REQUEST_INVALID */
+function checkCount(count: number): void {
+  const max = limit.refUpdatesPerRecordMax;
+  if (count >= 1 && count <= max) return;
+  throw new VarveError('REQUEST_INVALID', `there are ${count} updates: expected 1 to ${max}`, { updates: count });
 }
 
 function typeOf(type: 'branch' | 'tag'): RefType {

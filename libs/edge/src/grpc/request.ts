@@ -2,7 +2,7 @@ import { isCommitId } from '#core/commit';
 import { VarveError } from '#core/error';
 import type { RefOperation } from '#core/event';
 import type { RefExpectation as ExpectationMessage } from '#proto/gen/varve/v1/ref';
-import type { RefExpectation } from '../command/move-ref.js';
+import type { RefExpectation } from '../command/ref-expectation.js';
 import { refMove } from '../rest/schema.js';
 
 /** @throws REQUEST_INVALID when it is given and not from 1 to `max` */

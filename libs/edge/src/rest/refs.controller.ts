@@ -3,10 +3,12 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { VarveError } from '#core/error';
-import type { RefName, RepositoryName } from '#core/name';
+import { parseRefName, type RefName, type RepositoryName } from '#core/name';
 import { getRef, listRefs } from '#query/refs';
 import { resolveRefName } from '#query/resolve';
-import { deleteRef, type MovedRef, putRef, type RefExpectation, rollbackRef } from '../command/move-ref.js';
+import { deleteRef, putRef, restoreRef, rollbackRef, type WrittenRef } from '../command/move-ref.js';
+import { putRefs } from '../command/move-refs.js';
+import type { RefExpectation } from '../command/ref-expectation.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderRef } from './answer.js';
 import { Documented, preconditionFailed, writeFails, writeHeaders } from './documented.js';
@@ -28,6 +30,8 @@ const moveFails = [
   'REVISION_AMBIGUOUS',
   'REF_STALE',
   'TAG_IMMUTABLE',
+  'TAG_TOMBSTONED',
+  'EXPECTATION_REQUIRED',
 ] as const;
 
 @ApiTags('refs')
@@ -76,7 +80,7 @@ export class RefsController {
   @Documented({
     summary: 'Create or move a branch or tag, by compare-and-swap',
     description:
-      'Without a condition the ref is compared with what it is when the request arrives. A tag moves only with mode force.',
+      'Without a condition the ref is compared with what it is when the request arrives. A tag moves only with mode force, and force only with If-Match: the value that is overwritten. A deleted tag comes back with the commit it had, with another one only by force.',
     params: ['repo', 'ref'],
     answers: {
       200: { description: 'It points there', json: schema.movedRef, headers: { ETag: '"<commit>.<version>"' } },
@@ -119,6 +123,53 @@ export class RefsController {
     return told(reply, await deleteRef(this.engine, move, writeContext({ request, reply }, { reason })));
   }
 
+  @Post('refs')
+  @HttpCode(200)
+  @Documented({
+    summary: 'Create, move and delete branches and tags together: all of them or none',
+    params: ['repo'],
+    answers: { 200: { description: 'What became of each', json: schema.movedRefs }, ...preconditionFailed },
+    fails: [...moveFails, 'NOT_FAST_FORWARD', ...writeFails],
+    headers: writeHeaders,
+  })
+  async batch(
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Body({ schema: schema.refBatch }) { updates, reason }: z.infer<typeof schema.refBatch>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const wishes = updates.map(({ ref, expect, ...wish }) => ({
+      ...wish,
+      ref: parseRefName(ref),
+      expect: expect === undefined ? undefined : wishedState(expect),
+    }));
+    const moved = await putRefs(this.engine, { repo, updates: wishes }, writeContext({ request, reply }, { reason }));
+    void reply.header('varve-position', moved.position);
+    return moved;
+  }
+
+  @Post('restore')
+  @HttpCode(200)
+  @Documented({
+    summary: 'Make a branch or tag again where it was deleted',
+    params: ['repo'],
+    answers: {
+      200: { description: 'It points there', json: schema.movedRef, headers: { ETag: '"<commit>.<version>"' } },
+      ...preconditionFailed,
+    },
+    fails: ['REPOSITORY_UNKNOWN', 'REF_UNKNOWN', 'REF_STALE', ...writeFails],
+    headers: writeHeaders,
+  })
+  async restore(
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Body({ schema: schema.restore }) { ref, reason }: z.infer<typeof schema.restore>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const asked = { repo, ref: parseRefName(ref), expect: expectation(request) };
+    return told(reply, await restoreRef(this.engine, asked, writeContext({ request, reply }, { reason })));
+  }
+
   @Post('rollback')
   @HttpCode(200)
   @Documented({
@@ -143,11 +194,16 @@ export class RefsController {
 }
 
 /** The headers that go with a ref that moved. */
-function told(reply: FastifyReply, moved: MovedRef): MovedRef {
+function told(reply: FastifyReply, moved: WrittenRef): WrittenRef {
   const { commit, version, position } = moved;
   void reply.header('varve-position', position);
   if (commit !== null) void reply.header('etag', refTag({ commit, version }));
   return moved;
+}
+
+/** @throws REQUEST_INVALID */
+function wishedState(text: string): RefExpectation {
+  return text === 'absent' || text === 'present' ? text : parseRefTag(text);
 }
 
 /** What the conditions of a request demand, undefined without one. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limit } from '#core/limit';
 
 /** Every JSON body and answer of the REST door, once: checked by it, and told by the OpenAPI document. */
 
@@ -81,6 +82,27 @@ export const movedRef = z.object({
   from: hex64.nullable().describe('What it pointed at before; null: it did not exist'),
   changed: z.boolean().describe('false: it was there already, and nothing was written'),
   ...written,
+});
+
+export const refBatch = z.strictObject({
+  updates: z
+    .array(
+      z.strictObject({
+        ref: z.string().describe('refs/heads/…, heads/…, refs/tags/… or tags/…'),
+        to: z.string().nullable().describe('A revision; null deletes the ref'),
+        mode: refMove.shape.mode,
+        expect: z.string().optional().describe('<commit>.<version> that the ref must have, `absent`, or `present`'),
+      }),
+    )
+    .min(1)
+    .max(limit.refUpdatesPerRecordMax),
+  reason: z.string().default(''),
+});
+const { position: _position, replayed: _replayed, ...movedShape } = movedRef.shape;
+export const movedRefs = z.object({ refs: z.array(z.object(movedShape)), ...written });
+export const restore = z.strictObject({
+  ref: z.string().describe('refs/heads/…, heads/…, refs/tags/… or tags/…'),
+  reason: z.string().default(''),
 });
 
 export const reflogMove = z.object({

@@ -25,17 +25,17 @@ export function withContent(context: WriteContext, content: string | undefined):
   return request === null ? context : { ...context, request: requestDigest({ request, content }) };
 }
 
-/** What makes it this request and no other, but for its headers that say who and when. */
+/**
+ * What makes it this request and no other, but for its headers that say who, when, and what was seen before: who sends
+ * a write again may have read its effect since.
+ */
 function askedFor(request: FastifyRequest): Readonly<Record<string, string | undefined>> {
-  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
   return {
     method: request.method,
     route: request.routeOptions.url,
     params: canonicalJson(request.params as Json),
     query: canonicalJson({ ...(request.query as Record<string, Json>) }),
     body: request.body === undefined ? undefined : canonicalJson(request.body as Json),
-    ifMatch,
-    ifNoneMatch,
   };
 }
 

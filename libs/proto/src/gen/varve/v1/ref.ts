@@ -221,6 +221,44 @@ export interface DeleteRefResponse {
   written: Written | undefined;
 }
 
+/** Several moves that take effect together. */
+export interface BatchUpdateRefsRequest {
+  repo: string;
+  /** 1 to 1000, each of another ref. */
+  updates: BatchUpdateRefsRequest_Update[];
+  reason: string;
+}
+
+/** One of them. */
+export interface BatchUpdateRefsRequest_Update {
+  /** `refs/heads/…`, `heads/…`, `refs/tags/…` or `tags/…` */
+  ref: string;
+  /** A revision; absent: the ref is deleted. */
+  to?: string | undefined;
+  mode: MoveMode;
+  expect: RefExpectation | undefined;
+}
+
+/** What became of each, in the order of the request. */
+export interface BatchUpdateRefsResponse {
+  refs: MovedRef[];
+  written: Written | undefined;
+}
+
+/** A deleted ref. */
+export interface RestoreRefRequest {
+  repo: string;
+  ref: string;
+  expect: RefExpectation | undefined;
+  reason: string;
+}
+
+/** It points there. */
+export interface RestoreRefResponse {
+  ref: MovedRef | undefined;
+  written: Written | undefined;
+}
+
 /** A ref to move back. */
 export interface RollbackRefRequest {
   repo: string;
@@ -1287,6 +1325,409 @@ export const DeleteRefResponse: MessageFns<DeleteRefResponse> = {
   },
 };
 
+function createBaseBatchUpdateRefsRequest(): BatchUpdateRefsRequest {
+  return { repo: "", updates: [], reason: "" };
+}
+
+export const BatchUpdateRefsRequest: MessageFns<BatchUpdateRefsRequest> = {
+  encode(message: BatchUpdateRefsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.repo !== "") {
+      writer.uint32(10).string(message.repo);
+    }
+    for (const v of message.updates) {
+      BatchUpdateRefsRequest_Update.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUpdateRefsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUpdateRefsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.repo = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updates.push(BatchUpdateRefsRequest_Update.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchUpdateRefsRequest>): BatchUpdateRefsRequest {
+    return BatchUpdateRefsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchUpdateRefsRequest>): BatchUpdateRefsRequest {
+    const message = createBaseBatchUpdateRefsRequest();
+    message.repo = object.repo ?? "";
+    message.updates = object.updates?.map((e) => BatchUpdateRefsRequest_Update.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseBatchUpdateRefsRequest_Update(): BatchUpdateRefsRequest_Update {
+  return { ref: "", to: undefined, mode: MoveMode.MOVE_MODE_UNSPECIFIED, expect: undefined };
+}
+
+export const BatchUpdateRefsRequest_Update: MessageFns<BatchUpdateRefsRequest_Update> = {
+  encode(message: BatchUpdateRefsRequest_Update, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ref !== "") {
+      writer.uint32(10).string(message.ref);
+    }
+    if (message.to !== undefined) {
+      writer.uint32(18).string(message.to);
+    }
+    if (message.mode !== MoveMode.MOVE_MODE_UNSPECIFIED) {
+      writer.uint32(24).int32(moveModeToNumber(message.mode));
+    }
+    if (message.expect !== undefined) {
+      RefExpectation.encode(message.expect, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUpdateRefsRequest_Update {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUpdateRefsRequest_Update();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ref = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mode = moveModeFromJSON(reader.int32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expect = RefExpectation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchUpdateRefsRequest_Update>): BatchUpdateRefsRequest_Update {
+    return BatchUpdateRefsRequest_Update.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchUpdateRefsRequest_Update>): BatchUpdateRefsRequest_Update {
+    const message = createBaseBatchUpdateRefsRequest_Update();
+    message.ref = object.ref ?? "";
+    message.to = object.to ?? undefined;
+    message.mode = object.mode ?? MoveMode.MOVE_MODE_UNSPECIFIED;
+    message.expect = (object.expect !== undefined && object.expect !== null)
+      ? RefExpectation.fromPartial(object.expect)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBatchUpdateRefsResponse(): BatchUpdateRefsResponse {
+  return { refs: [], written: undefined };
+}
+
+export const BatchUpdateRefsResponse: MessageFns<BatchUpdateRefsResponse> = {
+  encode(message: BatchUpdateRefsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.refs) {
+      MovedRef.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.written !== undefined) {
+      Written.encode(message.written, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUpdateRefsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUpdateRefsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refs.push(MovedRef.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.written = Written.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BatchUpdateRefsResponse>): BatchUpdateRefsResponse {
+    return BatchUpdateRefsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BatchUpdateRefsResponse>): BatchUpdateRefsResponse {
+    const message = createBaseBatchUpdateRefsResponse();
+    message.refs = object.refs?.map((e) => MovedRef.fromPartial(e)) || [];
+    message.written = (object.written !== undefined && object.written !== null)
+      ? Written.fromPartial(object.written)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRestoreRefRequest(): RestoreRefRequest {
+  return { repo: "", ref: "", expect: undefined, reason: "" };
+}
+
+export const RestoreRefRequest: MessageFns<RestoreRefRequest> = {
+  encode(message: RestoreRefRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.repo !== "") {
+      writer.uint32(10).string(message.repo);
+    }
+    if (message.ref !== "") {
+      writer.uint32(18).string(message.ref);
+    }
+    if (message.expect !== undefined) {
+      RefExpectation.encode(message.expect, writer.uint32(26).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRefRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRefRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.repo = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ref = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expect = RefExpectation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreRefRequest>): RestoreRefRequest {
+    return RestoreRefRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRefRequest>): RestoreRefRequest {
+    const message = createBaseRestoreRefRequest();
+    message.repo = object.repo ?? "";
+    message.ref = object.ref ?? "";
+    message.expect = (object.expect !== undefined && object.expect !== null)
+      ? RefExpectation.fromPartial(object.expect)
+      : undefined;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreRefResponse(): RestoreRefResponse {
+  return { ref: undefined, written: undefined };
+}
+
+export const RestoreRefResponse: MessageFns<RestoreRefResponse> = {
+  encode(message: RestoreRefResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ref !== undefined) {
+      MovedRef.encode(message.ref, writer.uint32(10).fork()).join();
+    }
+    if (message.written !== undefined) {
+      Written.encode(message.written, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRefResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRefResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ref = MovedRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.written = Written.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreRefResponse>): RestoreRefResponse {
+    return RestoreRefResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRefResponse>): RestoreRefResponse {
+    const message = createBaseRestoreRefResponse();
+    message.ref = (object.ref !== undefined && object.ref !== null) ? MovedRef.fromPartial(object.ref) : undefined;
+    message.written = (object.written !== undefined && object.written !== null)
+      ? Written.fromPartial(object.written)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseRollbackRefRequest(): RollbackRefRequest {
   return { repo: "", ref: "", to: "", expect: undefined, reason: "", moveTag: false };
 }
@@ -1928,6 +2369,34 @@ export const RefServiceService = {
     responseDeserialize: (value: Buffer): DeleteRefResponse => DeleteRefResponse.decode(value),
   },
   /**
+   * Creates, moves and deletes branches and tags together: all of them or none.
+   * REST: POST /api/v1/repos/{repo}/refs
+   */
+  batchUpdateRefs: {
+    path: "/varve.v1.RefService/BatchUpdateRefs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchUpdateRefsRequest): Buffer =>
+      Buffer.from(BatchUpdateRefsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchUpdateRefsRequest => BatchUpdateRefsRequest.decode(value),
+    responseSerialize: (value: BatchUpdateRefsResponse): Buffer =>
+      Buffer.from(BatchUpdateRefsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchUpdateRefsResponse => BatchUpdateRefsResponse.decode(value),
+  },
+  /**
+   * Makes a branch or tag again where it was deleted.
+   * REST: POST /api/v1/repos/{repo}/restore
+   */
+  restoreRef: {
+    path: "/varve.v1.RefService/RestoreRef" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreRefRequest): Buffer => Buffer.from(RestoreRefRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreRefRequest => RestoreRefRequest.decode(value),
+    responseSerialize: (value: RestoreRefResponse): Buffer => Buffer.from(RestoreRefResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestoreRefResponse => RestoreRefResponse.decode(value),
+  },
+  /**
    * Moves a branch or tag to any earlier commit; a rollback is a move and can be rolled back.
    * REST: POST /api/v1/repos/{repo}/rollback
    */
@@ -1976,6 +2445,16 @@ export interface RefServiceServer extends UntypedServiceImplementation {
    * REST: DELETE /api/v1/repos/{repo}/refs/{ref}
    */
   deleteRef: handleUnaryCall<DeleteRefRequest, DeleteRefResponse>;
+  /**
+   * Creates, moves and deletes branches and tags together: all of them or none.
+   * REST: POST /api/v1/repos/{repo}/refs
+   */
+  batchUpdateRefs: handleUnaryCall<BatchUpdateRefsRequest, BatchUpdateRefsResponse>;
+  /**
+   * Makes a branch or tag again where it was deleted.
+   * REST: POST /api/v1/repos/{repo}/restore
+   */
+  restoreRef: handleUnaryCall<RestoreRefRequest, RestoreRefResponse>;
   /**
    * Moves a branch or tag to any earlier commit; a rollback is a move and can be rolled back.
    * REST: POST /api/v1/repos/{repo}/rollback
@@ -2055,6 +2534,44 @@ export interface RefServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteRefResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Creates, moves and deletes branches and tags together: all of them or none.
+   * REST: POST /api/v1/repos/{repo}/refs
+   */
+  batchUpdateRefs(
+    request: BatchUpdateRefsRequest,
+    callback: (error: ServiceError | null, response: BatchUpdateRefsResponse) => void,
+  ): ClientUnaryCall;
+  batchUpdateRefs(
+    request: BatchUpdateRefsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchUpdateRefsResponse) => void,
+  ): ClientUnaryCall;
+  batchUpdateRefs(
+    request: BatchUpdateRefsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchUpdateRefsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a branch or tag again where it was deleted.
+   * REST: POST /api/v1/repos/{repo}/restore
+   */
+  restoreRef(
+    request: RestoreRefRequest,
+    callback: (error: ServiceError | null, response: RestoreRefResponse) => void,
+  ): ClientUnaryCall;
+  restoreRef(
+    request: RestoreRefRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestoreRefResponse) => void,
+  ): ClientUnaryCall;
+  restoreRef(
+    request: RestoreRefRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestoreRefResponse) => void,
   ): ClientUnaryCall;
   /**
    * Moves a branch or tag to any earlier commit; a rollback is a move and can be rolled back.
