@@ -24,9 +24,10 @@ spawn() {
   echo $! >>"$dir/pid"
 }
 
-# owns DIR PID: whether the process is one that was spawned for DIR, and not another one that got its number.
+# owns DIR PID: whether the process is one that was spawned for DIR, and not another one that got its number. A server may have
+# gone on into a folder of DIR.
 owns() {
-  [ "$(readlink "/proc/$2/cwd" 2>/dev/null)" = "$(realpath "$1")" ] && ! grep -q '^State:.Z' "/proc/$2/status" 2>/dev/null
+  [[ "$(readlink "/proc/$2/cwd" 2>/dev/null)/" == "$(realpath "$1")/"* ]] && ! grep -q '^State:.Z' "/proc/$2/status" 2>/dev/null
 }
 
 # wait_until DIR LOG SECONDS COMMAND...: until the command succeeds. Fails, with the end of DIR/LOG, when time is up or a process
