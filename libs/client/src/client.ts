@@ -3,9 +3,11 @@ import type * as answer from './answer.js';
 import { Conversation, repoPath, withQuery } from './conversation.js';
 import { FileQuestions } from './file-questions.js';
 import type { FsckLine } from './fsck-answer.js';
+import type { Job } from './job-answer.js';
+import { JobQuestions } from './job-questions.js';
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
 import { openCompressedRootfs, openRootfs, type RootfsDownload } from './rootfs-download.js';
-import type { RequestBody } from './transport.js';
+import { type RequestBody, Transport } from './transport.js';
 
 export interface ClientOptions {
   /** `http://HOST:PORT` */
@@ -37,6 +39,10 @@ export interface RefWriteOptions extends WriteOptions {
 export interface RootfsOptions {
   readonly platform?: string | undefined;
   readonly format?: 'tar' | 'tar.gz' | 'tar.zst' | undefined;
+  /** `redirect`: from a stored file, which is made first if need be. */
+  readonly delivery?: 'stream' | 'redirect' | undefined;
+  /** Called as the job goes on that makes it. */
+  readonly onJob?: ((job: Job) => void) | undefined;
 }
 
 /** The tar of the commit that a revision means, on its way. */
@@ -56,11 +62,14 @@ export class VarveClient {
   readonly #conversation: Conversation;
   /** Questions about files, layers and sizes. */
   readonly files: FileQuestions;
+  /** Tarballs that lie ready, and the jobs that make them. */
+  readonly jobs: JobQuestions;
 
   /** @throws REQUEST_INVALID when the address is none */
   constructor({ server, actor, signal, retry = defaultRetryPolicy }: ClientOptions) {
     this.#conversation = new Conversation({ server, actor, signal, retry });
     this.files = new FileQuestions(this.#conversation);
+    this.jobs = new JobQuestions(this.#conversation);
   }
 
   /** The newest position of the event log that an answer has named. */
@@ -304,8 +313,10 @@ export class VarveClient {
    * that moves while the connection is resumed must not mix two trees.
    * @throws REVISION_AMBIGUOUS with detail.platforms when it is one for several and none is chosen
    */
-  async rootfs(repo: string, rev: string, { platform, format = 'tar' }: RootfsOptions = {}): Promise<Checkout> {
+  async rootfs(repo: string, rev: string, options: RootfsOptions = {}): Promise<Checkout> {
     const { commit, warning } = await this.resolve(repo, rev);
+    const { platform, format = 'tar', delivery = 'stream' } = options;
+    if (delivery === 'redirect') return { commit, warning, download: await this.#stored(repo, commit, options) };
     const { transport, signal } = this.#conversation;
     const query = { platform, format: format === 'tar' ? undefined : format };
     const path = withQuery(repoPath(repo, 'commits', commit, 'rootfs.tar'), query);
@@ -313,6 +324,23 @@ export class VarveClient {
     const open = (): Promise<RootfsDownload> =>
       format === 'tar' ? openRootfs(transport, request) : openCompressedRootfs(transport, request);
     return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
+  }
+
+  /** Of any format with its length, so it resumes. Whoever holds the file gets nothing of this session but the URL. */
+  async #stored(repo: string, commit: string, { platform, format, onJob }: RootfsOptions): Promise<RootfsDownload> {
+    const { signal } = this.#conversation;
+    const { url, etag } = await this.jobs.tarball(repo, commit, { platform, format, onJob });
+    const { origin, pathname, search } = new URL(url);
+    const request = { path: `${pathname}${search}`, headers: {}, signal };
+    const open = (): Promise<RootfsDownload> => openRootfs(new Transport(origin), request);
+    const download = await withRetry(open, { policy: defaultRetryPolicy, signal });
+    return {
+      lengthBytes: download.lengthBytes,
+      etag,
+      chunks: () => download.chunks(),
+      pieces: (count) => download.pieces(count),
+      stop: () => download.stop(),
+    };
   }
 
   /** A blob of a repository, byte for byte as it was given. */

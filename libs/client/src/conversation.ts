@@ -57,6 +57,18 @@ export class Conversation {
     return withRetry(() => this.#json<T>({ ...exchange, headers: this.readHeaders() }), this.#policy(this.#retry));
   }
 
+  /** An answer that is text: a signed note, a proof, a key. */
+  text(path: string, query: Query = {}): Promise<string> {
+    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+    const ask = async (): Promise<string> => {
+      const response = await this.transport.send({ ...exchange, headers: this.readHeaders() });
+      const text = await readBody(response, exchange);
+      this.remember(response);
+      return text;
+    };
+    return withRetry(ask, this.#policy(this.#retry));
+  }
+
   /**
    * An answer in lines of JSON, as they come; the last one has the type `summary`. Asked for again only until it begins.
    * @throws UNAVAILABLE when it breaks off before its summary
@@ -81,6 +93,21 @@ export class Conversation {
       response.destroy();
     }
     if (last !== 'summary') throw brokenOff(exchange);
+  }
+
+  /** The data of server-sent events, as they come; comments and names are passed over. @throws UNAVAILABLE when it breaks off */
+  async *events<T>(path: string): AsyncGenerator<T> {
+    const exchange = { method: 'GET', path, signal: this.signal } as const;
+    const open = (): Promise<IncomingMessage> => this.transport.send({ ...exchange, headers: this.readHeaders() });
+    const response = await withRetry(open, this.#policy(this.#retry));
+    this.remember(response);
+    try {
+      for await (const line of linesOf(response, exchange)) {
+        if (line.startsWith('data: ')) yield JSON.parse(line.slice('data: '.length)) as T;
+      }
+    } finally {
+      response.destroy();
+    }
   }
 
   async write<T>(writing: Writing): Promise<T> {

@@ -28,6 +28,8 @@ export interface Exchange {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: RequestBody;
   readonly signal?: AbortSignal | undefined;
+  /** A redirect that keeps the method (307) is an answer, and is not followed. */
+  readonly isRedirectWanted?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export class Transport {
   }
 
   /**
-   * The answer, its body still unread; 2xx and 304 only. The caller reads the body to its end or destroys it.
+   * The answer, its body still unread; 2xx and 304 only, and 307 where it is wanted. The caller reads the body to its end or destroys it.
    * @throws every code of the server; UNAVAILABLE (`detail.refused` when nobody listens), CANCELLED
    */
   async send(exchange: Exchange): Promise<IncomingMessage> {
@@ -52,6 +54,7 @@ export class Transport {
     const response = await this.#exchange(exchange);
     const status = response.statusCode ?? 0;
     if ((status >= 200 && status < 300) || status === 304) return response;
+    if (status === 307 && exchange.isRedirectWanted) return response;
     const waitMs = retryAfterMs(response);
     const problem = await readProblem(response, `${exchange.method} ${exchange.path}`);
     throw waitMs === undefined

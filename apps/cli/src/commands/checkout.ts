@@ -6,6 +6,7 @@ import { withHelp } from '../help.js';
 import { OutputClosed } from '../output.js';
 import { shortId } from '../ref-text.js';
 import type { Run } from '../in-session.js';
+import { showJobs } from '../job-progress.js';
 import { withOwnPlatform } from '../own-platform.js';
 import type { FilePiece } from '../rootfs-file.js';
 import type { Session } from '../session.js';
@@ -17,6 +18,7 @@ interface Options {
   readonly dir?: string;
   readonly format?: RootfsFormat;
   readonly parallel: number;
+  readonly delivery: 'stream' | 'redirect';
 }
 
 const formats = ['tar', 'tar.gz', 'tar.zst'] as const;
@@ -45,18 +47,29 @@ export function checkoutCommand(run: Run): Command {
       connections,
       1,
     )
+    .addOption(
+      new Option(
+        '--delivery <delivery>',
+        'stream: made while it is sent; redirect: from a stored file, which is made first if need be',
+      )
+        .choices(['stream', 'redirect'])
+        .default('stream'),
+    )
     .action(
-      run<Options>(async (session, { output, dir, platform, parallel, ...wished }, [rev = '']) => {
+      run<Options>(async (session, { output, dir, platform, parallel, delivery, ...wished }, [rev = '']) => {
         if (output === undefined && dir === undefined) {
           throw new VarveError('REQUEST_INVALID', 'say where to: -o FILE, -o - or --dir DIRECTORY');
         }
         const format = wished.format ?? formatOf(output);
-        if (parallel > 1 && (output === undefined || output === '-' || format !== 'tar')) {
+        const hasLength = format === 'tar' || delivery === 'redirect';
+        if (parallel > 1 && (output === undefined || output === '-' || !hasLength)) {
           throw new VarveError('REQUEST_INVALID', '--parallel wants a plain tar in a file: -o FILE', { parallel });
         }
         const repo = await session.repository();
-        const checkout = await withOwnPlatform(session, platform, (one) =>
-          session.client.rootfs(repo, rev, { platform: one, format }),
+        const checkout = await showJobs(session, `materialize ${rev}`, (onJob) =>
+          withOwnPlatform(session, platform, (one) =>
+            session.client.rootfs(repo, rev, { platform: one, format, delivery, onJob }),
+          ),
         );
         if (checkout.warning !== null) session.output.warn(checkout.warning);
         const { commit, download } = checkout;
@@ -82,6 +95,7 @@ export function checkoutCommand(run: Run): Command {
       'varve checkout v1.2 -o - | tar -t',
       'varve checkout main~3 --dir ./rootfs',
       'varve checkout v1.2 -o rootfs.tar.zst',
+      'varve checkout v1.2 -o rootfs.tar.zst --delivery=redirect',
     ],
     [1, 2, 3, 5, 7, 130],
   );
