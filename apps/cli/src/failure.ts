@@ -88,6 +88,8 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   IDEMPOTENCY_KEY_REUSED: () => 'the same command with another --idempotency-key, or without',
   UNAVAILABLE: ({ detail }) =>
     detail['refused'] === true ? 'varve serve (or name another server with --server or VARVE_SERVER)' : undefined,
+  TIME_UNKNOWN: () => 'varve audit log -n 1, which shows the first record',
+  CHECKPOINT_UNLINKED: () => 'varve audit proof again on this machine, while the server can be reached',
   NOT_PROJECTED: () => 'the same command again in a moment',
   OVERLOADED: () => 'the same command again in a moment',
   STORAGE_FULL: () => 'the same command again when there is room; nothing of it was kept',

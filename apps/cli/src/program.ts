@@ -51,6 +51,7 @@ const verbs: readonly Verb[] = [
   { name: 'checkout', group: groups.bytes, summary: 'write the root filesystem of a commit', load: async (run) => (await import('./commands/checkout.js')).checkoutCommand(run) },
   { name: 'materialize', group: groups.bytes, summary: 'have a root filesystem lie ready as a file', load: async (run) => (await import('./commands/materialize.js')).materializeCommand(run) },
   { name: 'jobs', group: groups.care, summary: 'show, retry and cancel jobs that make tarballs', load: async (run) => (await import('./commands/jobs.js')).jobsCommand(run) },
+  { name: 'audit', group: groups.care, summary: 'ask who did what, and prove what a ref pointed at', load: async (run) => (await import('./commands/audit.js')).auditCommand(run) },
   { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
   { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },
   { name: 'fsck', group: groups.care, summary: 'check everything the server keeps', load: async (run) => (await import('./commands/fsck.js')).fsckCommand(run) },
@@ -97,5 +98,6 @@ async function commandOf(
     .summary(verb.summary)
     .helpGroup(verb.group)
     .helpOption('-h, --help', 'print help');
+  for (const part of command.commands) part.copyInheritedSettings(command);
   return verb.alias === undefined ? command : command.alias(verb.alias);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type * as answer from './answer.js';
+import { AuditQuestions } from './audit-questions.js';
 import { Conversation, repoPath, withQuery } from './conversation.js';
 import { FileQuestions } from './file-questions.js';
 import type { FsckLine } from './fsck-answer.js';
@@ -62,6 +63,8 @@ export class VarveClient {
   readonly #conversation: Conversation;
   /** Questions about files, layers and sizes. */
   readonly files: FileQuestions;
+  /** Who did what, and proofs of it. */
+  readonly audit: AuditQuestions;
   /** Tarballs that lie ready, and the jobs that make them. */
   readonly jobs: JobQuestions;
 
@@ -69,6 +72,7 @@ export class VarveClient {
   constructor({ server, actor, signal, retry = defaultRetryPolicy }: ClientOptions) {
     this.#conversation = new Conversation({ server, actor, signal, retry });
     this.files = new FileQuestions(this.#conversation);
+    this.audit = new AuditQuestions(this.#conversation);
     this.jobs = new JobQuestions(this.#conversation);
   }
 

@@ -1,0 +1,67 @@
+import type { Conversation, Query } from './conversation.js';
+
+/** A line of `GET /api/v1/audit/log`. */
+export type AuditLine = AuditedRecord | { readonly type: 'summary'; readonly records: number };
+
+/** One record of the log: who, why, when, and what became of it. */
+export interface AuditedRecord {
+  readonly type: 'record';
+  readonly position: string;
+  readonly time: string;
+  readonly event: string;
+  /** `accepted`, `none`, `rejected:CODE` */
+  readonly outcome: string;
+  readonly message: string | null;
+  readonly actor: { readonly name: string; readonly verified: boolean } | null;
+  readonly repo: string | null;
+  readonly operation: string | null;
+  readonly reason: string | null;
+  readonly requestId: string | null;
+  readonly txid: string | null;
+  readonly moves: readonly {
+    readonly ref: string;
+    readonly from: string | null;
+    readonly to: string | null;
+    readonly version: number | null;
+  }[];
+  readonly commits: readonly string[];
+}
+
+/** Questions about the past, and what shows that the answers are right, over REST. Each throws the server's own code. */
+export class AuditQuestions {
+  readonly #conversation: Conversation;
+
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation;
+  }
+
+  /** Records that every filter wants, oldest first, as they are read. */
+  log(filter: Query): AsyncGenerator<AuditLine> {
+    return this.#conversation.lines('api/v1/audit/log', filter);
+  }
+
+  /** A proof file. */
+  proof(question: Query): Promise<string> {
+    return this.#conversation.text('api/v1/audit/proof', question);
+  }
+
+  /** The newest signed note. */
+  checkpoint(partition = 0): Promise<string> {
+    return this.#conversation.text('api/v1/audit/checkpoint', { partition });
+  }
+
+  /** The public key. Only as good as the way it came. */
+  async key(): Promise<string> {
+    return (await this.#conversation.text('api/v1/audit/key')).trim();
+  }
+
+  /** Hashes in base64 that show that a tree continues another. */
+  async consistency(question: {
+    readonly from: number;
+    readonly to: number;
+    readonly partition: number;
+  }): Promise<readonly string[]> {
+    const { path } = await this.#conversation.read<{ path: string[] }>('api/v1/audit/consistency', question);
+    return path;
+  }
+}
