@@ -2,7 +2,7 @@ import { type Digest, DigestBuilder, type DiffId } from '#core/digest';
 import type { NamedBlob } from '#core/event';
 import { layerMediaType } from '#core/media-type';
 import type { BlobStore, StagedBlob, StagedDerived } from '#ports/blob-store';
-import { decodeLayerIndexInTurns, type LayerIndex, layerIndexPieces } from '#tar/layer-index';
+import { decodeLayerIndexInTurns, type LayerIndex, layerIndexPieces, releaseLayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { decompress } from './decompress.js';
 import { indexAddress, keepsIndex, seekableAddress } from './derived-address.js';
@@ -62,6 +62,7 @@ export async function receiveLayer(
     refuseMismatch('the digest of a layer', expected.digest, digest);
     refuseMismatch('the diffID of a layer', expected.diffId, diffId);
     for (const piece of layerIndexPieces(tar.index)) await index.write(piece);
+    releaseLayerIndex(tar.index);
     const layer = { digest, sizeBytes, mediaType: layerMediaType(compression), diffId, tarBytes: tar.tarBytes };
     const staged = { original, index, seekable: tar.diffId ? seekable : undefined };
     return {

@@ -46,7 +46,10 @@ export function encodeColumns(format: string, version: number, columns: Columns)
  */
 export function* columnPieces(format: string, version: number, columns: Columns): Generator<Uint8Array> {
   const { head, places, end } = layOut(format, version, columns);
-  if (end <= pieceBytes) return yield encodeColumns(format, version, columns);
+  if (end <= pieceBytes) {
+    yield encodeColumns(format, version, columns);
+    return;
+  }
   const digest = createHash('sha256');
   const told = (piece: Uint8Array): Uint8Array => (digest.update(piece), piece);
   yield told(head);

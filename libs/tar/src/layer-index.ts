@@ -1,10 +1,12 @@
 import {
+  type Column,
   columnPieces,
   type Columns,
   decodeColumns,
   decodeColumnsInTurns,
   encodeColumns,
   type ReadColumns,
+  release,
 } from './columns.js';
 import type { LayerEntries } from './layer-entries.js';
 import type { LayerTree } from './layer-tree.js';
@@ -55,6 +57,13 @@ function columnsOf(index: LayerIndex): Columns {
     ...index.xattrSets,
     ...(tree && treeColumns(tree)),
   };
+}
+
+/** Gives the memory of an index back now: for one that nobody else has, and nobody looks at any more. */
+export function releaseLayerIndex({ entries, tree }: LayerIndex): void {
+  for (const columns of [entries, tree ?? {}]) {
+    release(...Object.values(columns).filter((column): column is Column => ArrayBuffer.isView(column)));
+  }
 }
 
 /** @throws CORRUPT when the bytes are not those of a layer index of this version, whole and unchanged */
