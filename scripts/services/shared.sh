@@ -18,10 +18,13 @@ free_port() {
 # spawn DIR LOG COMMAND...: starts a server in the background, in a session of its own, with DIR as its working directory and
 # DIR/LOG as its output, and adds it to DIR/pid.
 spawn() {
-  local dir=$1 log=$2
+  local dir=$1 log=$2 before=$PWD
   shift 2
-  (cd "$dir" && exec setsid "$@" </dev/null >>"$log" 2>&1) &
+  # Before the fork: its folder is how a process is known to be ours, from its first moment.
+  cd "$dir"
+  setsid "$@" </dev/null >>"$log" 2>&1 &
   echo $! >>"$dir/pid"
+  cd "$before"
 }
 
 # owns DIR PID: whether the process is one that was spawned for DIR, and not another one that got its number. A server may have
