@@ -33,6 +33,8 @@ function refusal(error: unknown, { endpoint, bucket, region, accessKey }: S3Opti
     case 'NoSuchBucket':
       return invalid(`the S3 server at ${endpoint} has no bucket "${bucket}": create it, or correct the address`);
     case 'InvalidAccessKeyId':
+    // versitygw's word.
+    case 'XAdminUserNotFound':
       return invalid(
         `the S3 server at ${endpoint} does not know the access key "${accessKey}": correct AWS_ACCESS_KEY_ID`,
       );

@@ -17,7 +17,8 @@ import { PartBuffers } from './part-buffers.js';
 import { ReadAhead } from './read-ahead.js';
 import { parsePrefix, partBytesMin, s3Defaults, type S3Options } from './s3-options.js';
 import { headBytes, S3Reader, windowBytesMax } from './s3-reader.js';
-import { type ObjectRange, S3Requests } from './s3-requests.js';
+import type { ObjectRange } from './s3-range.js';
+import { S3Requests } from './s3-requests.js';
 import { S3Staging } from './s3-staging.js';
 import { sweepUploads } from './sweep-uploads.js';
 

@@ -1,7 +1,8 @@
 import { VarveError } from '#core/error';
 import type { BlobReader } from '#ports/blob-store';
 import type { ReadAhead } from './read-ahead.js';
-import type { ObjectRange, S3Requests } from './s3-requests.js';
+import type { ObjectRange } from './s3-range.js';
+import type { S3Requests } from './s3-requests.js';
 
 /** What comes with the first request of a reader: all of a small object. */
 export const headBytes = 128 << 10;

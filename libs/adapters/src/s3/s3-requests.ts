@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import { Client } from 'minio';
 import { VarveError } from '#core/error';
 import { isAbsent, isBehindEnd, isPassing, isRefusal, isUploadGone, s3Error } from './s3-error.js';
 import { type Endpoint, parseEndpoint, s3Defaults, type S3Options } from './s3-options.js';
+import { type ObjectRange, receiveRange } from './s3-range.js';
 import { retry } from './s3-retry.js';
 import { openTransport, type Transport } from './s3-transport.js';
 
@@ -11,15 +11,6 @@ export interface StoredObject {
   readonly size: number;
   /** Milliseconds since 1970, by the server's clock. */
   readonly modifiedAt: number;
-}
-
-/** Bytes `[from, from + bytes.length)` of an object as it is now. */
-export interface ObjectRange {
-  readonly bytes: Buffer;
-  /** Of the whole object. */
-  readonly size: number;
-  /** Another object under the same key has another one. */
-  readonly etag: string;
 }
 
 export interface UploadedPart {
@@ -68,12 +59,16 @@ export class S3Requests {
     await this.#do('store', key, () => this.#client.putObject(this.#bucket, key, bytes));
   }
 
-  /** Undefined when there is no such object. Fewer bytes only at the end of the object. @throws UNAVAILABLE */
+  /**
+   * Undefined when there is no such object. Fewer bytes only at the end of the object.
+   * @throws UNAVAILABLE, CORRUPT (the server tells of bytes that it cannot give)
+   */
   async get(key: string, from: number, target: Buffer): Promise<ObjectRange | undefined> {
+    const ends: number[] = [];
     try {
       return await this.#do('read', key, async () => {
         const answer = await this.#client.getPartialObject(this.#bucket, key, from, target.length);
-        return receive(answer, { key, from, target });
+        return receiveRange(answer, { key, from, target, ends });
       });
     } catch (error) {
       if (error instanceof VarveError && isAbsent(error.cause)) return undefined;
@@ -211,28 +206,4 @@ function newClient(endpoint: Endpoint, options: S3Options, transport: Transport)
     // It would tell the console of each, and of a broken connection it does none.
     retryOptions: { disableRetry: true },
   });
-}
-
-interface Wanted {
-  readonly key: string;
-  readonly from: number;
-  readonly target: Buffer;
-}
-
-/** Reads the answer to a ranged GET into the target. */
-async function receive(answer: Readable, { key, from, target }: Wanted): Promise<ObjectRange> {
-  const { headers } = answer as Readable & { headers: Record<string, string | undefined> };
-  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers['content-range'] ?? '');
-  if (Number(range?.[1] ?? 0) !== from) {
-    answer.destroy();
-    throw new Error(`the server does not answer ranges of ${key}`);
-  }
-  const size = Number(range?.[2] ?? headers['content-length']);
-  const expected = Math.min(target.length, size - from);
-  let count = 0;
-  for await (const bytes of answer as AsyncIterable<Buffer>) count += bytes.copy(target, count);
-  if (count !== expected) {
-    throw Object.assign(new Error(`the answer ended after ${count} of ${expected} bytes`), { code: 'ECONNRESET' });
-  }
-  return { bytes: target.subarray(0, count), size, etag: headers['etag'] ?? '' };
 }
