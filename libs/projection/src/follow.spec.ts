@@ -3,7 +3,6 @@ import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import type { EventLog } from '#ports/event-log';
-import type { GraphStore } from '#ports/graph-store';
 import {
   app,
   commitBatch,
@@ -14,7 +13,7 @@ import {
   txidOf,
 } from '../../../test/fixture/event-builder.js';
 import { wrapGraph, wrapLog } from '../../../test/fixture/wrapped-stores.js';
-import { Projector } from './follow.js';
+import { Projector, type ProjectorOptions } from './follow.js';
 
 const clock = { now: () => 1_000 };
 const create = recordBytes(repoCreate(txidOf('create')));
@@ -23,7 +22,7 @@ const batches = (count: number, from = 0) =>
     recordBytes(commitBatch(txidOf(`batch ${from + n}`), { blobs: [layerBlob(`${from + n}`)] })),
   );
 
-async function projecting<T>(stores: { log: EventLog; graph: GraphStore }, use: (projector: Projector) => Promise<T>) {
+async function projecting<T>(stores: ProjectorOptions, use: (projector: Projector) => Promise<T>) {
   const projector = new Projector(stores);
   projector.start();
   try {
@@ -155,6 +154,25 @@ describe('Projector', () => {
     await expect(projector.caughtUp()).rejects.toMatchObject({ code: 'LOG_TRUNCATED' });
     await projector.stop();
     expect(await graph.checkpoint(0)).toEqual(before);
+  });
+
+  it('fills a graph again that has lost everything, also when nothing is appended', async () => {
+    const log = openMemoryEventLog(clock);
+    await log.append(0, [create, ...batches(300)]);
+    let held = openMemoryGraphStore();
+    const graph = wrapGraph(held, {
+      checkpoint: (partition) => held.checkpoint(partition),
+      facts: (partition, events) => held.facts(partition, events),
+      apply: (partition, batch) => held.apply(partition, batch),
+    });
+    await projecting({ log, graph, lookEveryMs: 5 }, async (projector) => {
+      await projector.caughtUp();
+      const before = await held.checkpoint(0);
+      held = openMemoryGraphStore();
+      await projector.caughtUp();
+      expect(await held.checkpoint(0)).toEqual(before);
+      expect(projector.halted).toBeUndefined();
+    });
   });
 
   it('halts at rules it does not know, with everything before them projected', async () => {

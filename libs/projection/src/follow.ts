@@ -11,6 +11,14 @@ import { project, type Projected } from './project.js';
 const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'STORAGE_FULL', 'OVERLOADED']);
 const retryMsMin = 50;
 const retryMsMax = 5_000;
+const lookEveryMsDefault = 1_000;
+
+export interface ProjectorOptions {
+  readonly log: EventLog;
+  readonly graph: GraphStore;
+  /** How often a graph that nothing is appended for is looked at. */
+  readonly lookEveryMs?: number;
+}
 
 /**
  * Keeps the graph up with the log, one loop a partition. Any number of projectors may work on one graph: applying is a
@@ -24,14 +32,16 @@ export class Projector {
   readonly failure: Promise<VarveError>;
   readonly #log: EventLog;
   readonly #graph: GraphStore;
+  readonly #lookEveryMs: number;
   readonly #ending = new AbortController();
   readonly #failed = Promise.withResolvers<VarveError>();
   #halted: VarveError | undefined;
   #loops: Promise<void>[] = [];
 
-  constructor({ log, graph }: { readonly log: EventLog; readonly graph: GraphStore }) {
+  constructor({ log, graph, lookEveryMs = lookEveryMsDefault }: ProjectorOptions) {
     this.#log = log;
     this.#graph = graph;
+    this.#lookEveryMs = lookEveryMs;
     this.failure = this.#failed.promise;
   }
 
@@ -90,15 +100,39 @@ export class Projector {
   async #followFrom(partition: number, checkpoint: Projected, onApplied: () => void): Promise<void> {
     await checkContinuity(this.#log, partition, checkpoint);
     let at = checkpoint;
-    for await (const batch of this.#log.follow(partition, at.offset + 1, this.#ending.signal)) {
-      for (const records of sliced(batch, at.offset)) {
-        if (this.#ending.signal.aborted) return;
-        checkNoGap(this.#log, partition, at.offset, records);
-        const next = await project(this.#graph, partition, at, records);
-        if (!next) return;
-        at = next;
-        onApplied();
+    const lost = new AbortController();
+    const watching = this.#watch(partition, () => at.offset, lost);
+    try {
+      const signal = AbortSignal.any([this.#ending.signal, lost.signal]);
+      for await (const batch of this.#log.follow(partition, at.offset + 1, signal)) {
+        for (const records of sliced(batch, at.offset)) {
+          if (signal.aborted) return;
+          checkNoGap(this.#log, partition, at.offset, records);
+          const next = await project(this.#graph, partition, at, records);
+          if (!next) return;
+          at = next;
+          onApplied();
+        }
       }
+    } finally {
+      lost.abort();
+      await watching;
+    }
+  }
+
+  /**
+   * A store that went back is noticed by the next batch; but who waits for it to be filled again may append nothing, so
+   * it is looked at as well. Aborts when the graph is behind what this projector has seen of it.
+   */
+  async #watch(partition: number, reached: () => number, lost: AbortController): Promise<void> {
+    const signal = AbortSignal.any([this.#ending.signal, lost.signal]);
+    while (!signal.aborted) {
+      await sleep(this.#lookEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      const before = reached();
+      // One that is away tells so itself, at the next batch or the next look.
+      const checkpoint = await this.#graph.checkpoint(partition).catch(() => undefined);
+      if (checkpoint && checkpoint.offset < before) lost.abort();
     }
   }
 
