@@ -292,6 +292,16 @@ export const jobQueueContract: readonly Case<JobQueue>[] = [
     },
   },
   {
+    title: 'does not evict what was just made: those who wait for it come to fetch it',
+    async run(queue) {
+      await publish(queue, 'a', 10);
+      world.ms -= 1;
+      expect(await queue.evict(0)).toEqual([]);
+      world.ms += 1;
+      expect(await queue.evict(0)).toHaveLength(1);
+    },
+  },
+  {
     title: 'does not evict what is being downloaded, until the download is over',
     async run(queue) {
       for (const name of ['a', 'b']) await publish(queue, name, 10);
@@ -336,8 +346,9 @@ export const jobQueueContract: readonly Case<JobQueue>[] = [
     async run(queue) {
       for (const name of ['done', 'cancelled', 'waiting', 'dead']) await queue.ensure(wish(name));
       await die(queue, 'dead');
-      await queue.cancel(jobIdOf('cancelled'));
       await publish(queue, 'done', 10);
+      world.ms -= jobRule.freshMs;
+      await queue.cancel(jobIdOf('cancelled'));
       world.ms += jobRule.keptMs;
       expect(await queue.prune()).toBe(0);
       world.ms += 1;
@@ -403,6 +414,7 @@ async function publish(queue: JobQueue, name: string, sizeBytes: number): Promis
   const made = tarball(name, { sizeBytes });
   await queue.discard(made, world.ms + minute);
   expect(await queue.complete(held, made)).toEqual({ isPublished: true });
+  world.ms += jobRule.freshMs;
   return made;
 }
 

@@ -44,6 +44,8 @@ export interface JobSwap {
   readonly after: Job | undefined;
   /** Put only if there is none under its name, and if its key is discarded and not taken; it is no discard then. */
   readonly publish?: Tarball;
+  /** Of what is published. */
+  readonly pinnedUntil?: number;
 }
 
 /** `changed`: the job is not as it was read. `taken`: there is a tarball of this name. `gone`: the key is no discard any more. */

@@ -86,8 +86,9 @@ export class LeaseQueue implements JobQueue {
       const before = await this.#table.read(id);
       const other = (await this.#table.tarball(tarball.name))?.tarball;
       if (!before || !isHeld(before, fence)) return { isPublished: false, ...(other && { other }) };
-      const after = completed(before, this.#clock.now());
-      const swapped = await this.#table.swap({ before, after, ...(other ? {} : { publish: tarball }) });
+      const now = this.#clock.now();
+      const publish = other ? {} : { publish: tarball, pinnedUntil: now + jobRule.freshMs };
+      const swapped = await this.#table.swap({ before, after: completed(before, now), ...publish });
       if (swapped === 'gone') return { isPublished: false };
       if (swapped === 'swapped') return other ? { isPublished: false, other } : { isPublished: true };
     }

@@ -13,6 +13,8 @@ export const jobRule = {
   attemptsMax: 6,
   /** A job that kills its workers looks as if it could succeed for ever. */
   lostLeasesMax: 3,
+  /** A tarball is kept so long after it was made, whatever the budget: those who wait for it come to fetch it. */
+  freshMs: 5 * 60_000,
   /** How long a job is told of when it is over, and its progress with it. */
   keptMs: 3_600_000,
   /** And one that was set aside, unless somebody retries it. */

@@ -66,7 +66,10 @@ export interface JobQueue {
   pin(name: string, until: number): Promise<boolean>;
   /** Every tarball that lies ready. */
   tarballs(): AsyncIterable<Tarball>;
-  /** Removes pointers, longest unused first, until the rest has at most so many bytes; the bytes are due 15 min later. */
+  /**
+   * Removes pointers, longest unused first, until the rest has at most so many bytes; the bytes are due 15 min later. What
+   * is pinned stays, and what was published within 5 min.
+   */
   evict(budgetBytes: number): Promise<readonly Tarball[]>;
 
   /** Withdraws a pointer whose bytes turned out to be missing, also a pinned one. Another one under the name stays. */

@@ -44,7 +44,7 @@ class MemoryJobTable implements JobTable {
     return old.slice(0, limit);
   }
 
-  async swap({ before, after, publish }: JobSwap): Promise<Swapped> {
+  async swap({ before, after, publish, pinnedUntil = 0 }: JobSwap): Promise<Swapped> {
     const id = (after ?? before)?.id as JobId;
     if (this.#jobs.get(id) !== before) return 'changed';
     if (publish) {
@@ -52,7 +52,7 @@ class MemoryJobTable implements JobTable {
       const discard = this.#discards.get(keyText(publish));
       if (!discard || discard.isTaken) return 'gone';
       this.#discards.delete(keyText(publish));
-      this.#tarballs.set(publish.name, { tarball: publish, usedAt: publish.createdAt, pinnedUntil: 0 });
+      this.#tarballs.set(publish.name, { tarball: publish, usedAt: publish.createdAt, pinnedUntil });
     }
     if (after) this.#jobs.set(id, after);
     else this.#jobs.delete(id);

@@ -3,7 +3,7 @@
 /**
  * KEYS: job, due, changed, changed in the state before, and after, tarball, used, bytes, keys, discards, taken.
  * ARGV: id, text before, text after ('' for none), due at ('' for none), changed at, channel; and, to publish a tarball,
- * its text ('' for none), name, key, bytes, time.
+ * its text ('' for none), name, key, bytes, time, pinned until.
  */
 export const swapScript = `
 local held = redis.call('GET', KEYS[1]) or ''
@@ -15,7 +15,7 @@ if ARGV[7] ~= '' then
   if redis.call('EXISTS', KEYS[6]) == 1 then return 'taken' end
   if not redis.call('ZSCORE', KEYS[10], ARGV[9]) or redis.call('SISMEMBER', KEYS[11], ARGV[9]) == 1 then return 'gone' end
   redis.call('ZREM', KEYS[10], ARGV[9])
-  redis.call('HSET', KEYS[6], 'text', ARGV[7], 'pinned', '0')
+  redis.call('HSET', KEYS[6], 'text', ARGV[7], 'pinned', ARGV[12])
   redis.call('ZADD', KEYS[7], ARGV[11], ARGV[8])
   redis.call('INCRBY', KEYS[8], ARGV[10])
   redis.call('HSET', KEYS[9], ARGV[9], ARGV[8])

@@ -110,7 +110,7 @@ class RedisJobTable implements JobTable {
     return found.slice(0, limit);
   }
 
-  async swap({ before, after, publish }: JobSwap): Promise<Swapped> {
+  async swap({ before, after, publish, pinnedUntil = 0 }: JobSwap): Promise<Swapped> {
     const { id } = (after ?? before) as Job;
     const keys = [
       `job:${id}`,
@@ -127,8 +127,8 @@ class RedisJobTable implements JobTable {
     ];
     const job = [id, textOf(before), textOf(after), after?.dueAt ?? '', after?.changedAt ?? '', this.#key('notices')];
     const tarball = publish
-      ? [JSON.stringify(publish), publish.name, memberOf(publish), publish.sizeBytes, publish.createdAt]
-      : ['', '', '', 0, 0];
+      ? [JSON.stringify(publish), publish.name, memberOf(publish), publish.sizeBytes, publish.createdAt, pinnedUntil]
+      : ['', '', '', 0, 0, 0];
     return this.#call(() => this.#client.varveJobSwap(...this.#keys(keys), ...job, ...tarball));
   }
 

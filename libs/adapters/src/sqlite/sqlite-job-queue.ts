@@ -27,13 +27,15 @@ const schema = `
 
 /**
  * The queue in an SQLite file of its own, beside the graph's. What a power cut takes of it is asked for again, so no
- * fsync is waited for. It belongs to one process (`lockFolder`). @throws CORRUPT, UNAVAILABLE, STORAGE_FULL
+ * fsync is waited for. It belongs to one process (`lockFolder`): leases that it finds are over. @throws CORRUPT, UNAVAILABLE, STORAGE_FULL
  */
 export function openSqliteJobQueue(path: string, options: LeaseQueueOptions): JobQueue {
   const remedy = 'Nothing but tarballs that can be made again hangs on it: remove the file and start again.';
   const db = Database.open({ path, what: 'job queue', remedy }, ['journal_mode=WAL', 'synchronous=NORMAL']);
   try {
     db.exec(schema);
+    // Whoever held a lease here was this file's only process, and is gone.
+    db.exec("UPDATE job SET due_at = 0 WHERE state = 'running'");
     return new LeaseQueue(new SqliteJobTable(db), options);
   } catch (error) {
     db.close();
@@ -73,12 +75,12 @@ class SqliteJobTable implements JobTable {
     return states.flatMap((state) => this.#sql.unchanged.all(state, before, limit).map(jobOf)).slice(0, limit);
   }
 
-  async swap({ before, after, publish }: JobSwap): Promise<Swapped> {
+  async swap({ before, after, publish, pinnedUntil = 0 }: JobSwap): Promise<Swapped> {
     const id = (after ?? before)?.id as JobId;
     const swapped = this.#db.transaction(() => {
       const text = this.#sql.job.get(id)?.['text'];
       if (text !== (before && JSON.stringify(before))) return 'changed';
-      const refused = publish && this.#publish(publish);
+      const refused = publish && this.#publish(publish, pinnedUntil);
       if (refused) return refused;
       if (after) this.#sql.putJob.run(id, JSON.stringify(after), after.state, after.changedAt, after.dueAt);
       else this.#sql.removeJob.run(id);
@@ -144,11 +146,11 @@ class SqliteJobTable implements JobTable {
     this.#db.close();
   }
 
-  #publish(tarball: Tarball): 'taken' | 'gone' | undefined {
+  #publish(tarball: Tarball, pinnedUntil: number): 'taken' | 'gone' | undefined {
     const { name, key, version, sizeBytes, createdAt } = tarball;
     if (this.#sql.tarball.get(name)) return 'taken';
     if (!this.#sql.takeBack.get(version, key)) return 'gone';
-    this.#sql.putTarball.run(name, JSON.stringify(tarball), key, sizeBytes, createdAt);
+    this.#sql.putTarball.run(name, JSON.stringify(tarball), key, sizeBytes, createdAt, pinnedUntil);
     return undefined;
   }
 }
@@ -172,7 +174,7 @@ function prepareAll(db: Database) {
     ),
     tarballBytes: db.prepare('SELECT coalesce(sum(size_bytes), 0) AS bytes FROM tarball'),
     putTarball: db.prepare(
-      'INSERT INTO tarball (name, text, key, size_bytes, used_at, pinned_until) VALUES (?, ?, ?, ?, ?, 0)',
+      'INSERT INTO tarball (name, text, key, size_bytes, used_at, pinned_until) VALUES (?, ?, ?, ?, ?, ?)',
     ),
     removeTarball: db.prepare('DELETE FROM tarball WHERE name = ? AND key = ? AND pinned_until <= ? RETURNING name'),
     discard: db.prepare(
