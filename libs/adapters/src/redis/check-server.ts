@@ -57,7 +57,8 @@ async function checkRights(client: Redis, place: string, prefix: string): Promis
 }
 
 function deniedOr(error: unknown, place: string): VarveError {
-  const denied = error instanceof Error && (isRefusal(error) || /NOPERM|permissions|ACL/.test(error.message));
+  const denied =
+    error instanceof Error && (isRefusal(error) || /NOPERM|permissions|can't run this command/.test(error.message));
   if (!denied) return redisError(error, place);
   const message = `Redis at ${place} does not let this user do what the graph needs (${error.message}): give it all commands and channels on its keys`;
   return new VarveError('CONFIG_INVALID', message, {}, { cause: error });

@@ -90,18 +90,25 @@ return 1
 
 /** Does once what the others do, to a key of its own, so that a user without a right is told before anything is written. */
 export const probeScript = `
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'a', 1)
-redis.call('HDEL', KEYS[1], 'a')
-redis.call('SADD', KEYS[1], 1)
-redis.call('SREM', KEYS[1], 1)
-redis.call('RPUSH', KEYS[1], 1)
-redis.call('DEL', KEYS[1])
-redis.call('INCR', KEYS[1])
-redis.call('SET', KEYS[1], 'a', 'PX', 1000)
-redis.call('APPEND', KEYS[1], 'a')
-redis.call('PEXPIRE', KEYS[1], 1000)
-redis.call('PUBLISH', KEYS[1], '')
-redis.call('UNLINK', KEYS[1])
+local failed
+local function try(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then failed = failed or answer.err end
+end
+try('DEL', KEYS[1])
+try('HSET', KEYS[1], 'a', 1)
+try('HDEL', KEYS[1], 'a')
+try('SADD', KEYS[1], 1)
+try('SREM', KEYS[1], 1)
+try('RPUSH', KEYS[1], 1)
+try('DEL', KEYS[1])
+try('INCR', KEYS[1])
+try('SET', KEYS[1], 'a', 'PX', 1000)
+try('APPEND', KEYS[1], 'a')
+try('PEXPIRE', KEYS[1], 1000)
+try('PUBLISH', KEYS[1], '')
+try('UNLINK', KEYS[1])
+try('DEL', KEYS[1])
+if failed then return redis.error_reply(failed) end
 return 1
 `;

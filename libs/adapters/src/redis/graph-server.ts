@@ -11,7 +11,7 @@ import { type GraphClient, GraphReads } from './graph-question.js';
 import { packBatch } from './pack-batch.js';
 import { readScript } from './read-script.js';
 import { connectRedis, placeOf, type RedisAddress } from './redis-connection.js';
-import { redisError } from './redis-error.js';
+import { lostKey, redisError } from './redis-error.js';
 
 type Word = string | number | Buffer;
 
@@ -207,6 +207,5 @@ function broken(place: string, [kind, key, expected, actual]: readonly unknown[]
   if (kind === check.repository) {
     return new VarveError('INTERNAL', `a change names repository ${String(key)} before it is made`);
   }
-  const message = `the graph in Redis at ${place} has lost something: ${String(key)} has ${String(actual)}, and must have ${String(expected)}. Make it again from the log with a rebuild`;
-  return new VarveError('CORRUPT', message, { key, expected, actual });
+  return lostKey(place, { key: String(key), expected, actual });
 }

@@ -14,7 +14,9 @@ export class PackWriter {
   }
 
   u8(value: number): this {
-    this.#bytes[this.#room(1)] = value;
+    // First the room: making it may put other bytes in the place of these.
+    const at = this.#room(1);
+    this.#bytes[at] = value;
     return this;
   }
 

@@ -14,11 +14,17 @@ if generation == '' then generation = redis.call('GET', KEYS[1]) end
 if not generation then return {false, '-1'} end
 local start = ARGV[1] .. generation .. ':' .. ARGV[2]
 
+-- What an index names is there, or the graph is not whole: then no answer is better than a wrong one.
+local lost = false
+
 local function row(repo, seq)
   local at = (seq % ${commitRowsPerChunk}) * ${commitRowBytes}
   local key = start .. 'c:' .. math.floor(seq / ${commitRowsPerChunk}) .. ':' .. repo
   local found = redis.call('GETRANGE', key, at, at + ${commitRowBytes - 1})
-  if found == '' then return false end
+  if found == '' then
+    lost = key
+    return false
+  end
   local more = ''
   if string.sub(found, 69, 72) == '\\255\\255\\255\\254' then more = redis.call('HGET', start .. 'm:' .. repo, seq) end
   return {seq, found, more}
@@ -54,6 +60,7 @@ local function outcome(txid)
   for _, number in ipairs(numbers('t:', txid, '')) do
     local key = start .. 'o:' .. math.floor(number / ${outcomesPerChunk})
     local found = redis.call('LINDEX', key, number % ${outcomesPerChunk})
+    if not found then lost = key end
     if found and string.sub(found, 1, #named) == named then return found end
   end
   return false
@@ -61,7 +68,9 @@ end
 
 local function move(repo, version)
   local key = start .. 'v:' .. math.floor((version - 1) / ${movesPerChunk}) .. ':' .. repo
-  return redis.call('LINDEX', key, (version - 1) % ${movesPerChunk})
+  local found = redis.call('LINDEX', key, (version - 1) % ${movesPerChunk})
+  if not found then lost = key end
+  return found
 end
 
 -- How many moves of a ref have a version below this one.
@@ -152,5 +161,6 @@ while asked < #ARGV do
   count = count + 1
   found[count] = answers[argument()]()
 end
+if lost then return redis.error_reply('LOST ' .. lost) end
 return found
 `;

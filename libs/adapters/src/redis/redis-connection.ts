@@ -37,6 +37,8 @@ function optionsFor(address: RedisAddress, role: RedisRole): RedisOptions & { re
     replyMapping: 'legacy',
     lazyConnect: true,
     connectTimeout: connectMs,
+    // A connection that ends has nothing left to say.
+    disconnectTimeout: 100,
     disableClientInfo: true,
     connectionName: `varve-${role}`,
     retryStrategy: (times) => Math.min(retryMsMin * 2 ** Math.min(times, 10), retryMsMax),

@@ -1,5 +1,5 @@
 import { ReplyError } from 'ioredis';
-import { isVarveError, VarveError } from '#core/error';
+import { type ErrorDetail, isVarveError, VarveError } from '#core/error';
 
 /** What a server answers when it works and cannot now. */
 const passing = /^(LOADING|MASTERDOWN|READONLY|BUSY|TRYAGAIN|MISCONF|NOREPLICAS|CLUSTERDOWN|UNKILLABLE)\b/;
@@ -23,6 +23,7 @@ export function redisError(error: unknown, where: string): VarveError {
     const full = `Redis at ${where} is out of memory: raise its maxmemory, or give it a machine with more`;
     return new VarveError('STORAGE_FULL', full, {}, { cause });
   }
+  if (message.startsWith('LOST ')) return lostKey(where, { key: message.slice('LOST '.length) });
   if (!(cause instanceof ReplyError) || passing.test(message)) {
     return new VarveError('UNAVAILABLE', `Redis at ${where} does not answer: ${message}`, {}, { cause });
   }
@@ -32,4 +33,10 @@ export function redisError(error: unknown, where: string): VarveError {
   }
   const odd = `Redis at ${where} holds something else than we wrote: ${message}. Is the prefix used by another program?`;
   return new VarveError('CORRUPT', odd, {}, { cause });
+}
+
+/** Something that the graph itself names is not there, or not as long as it must be. */
+export function lostKey(where: string, detail: { readonly key: string } & ErrorDetail): VarveError {
+  const message = `the graph in Redis at ${where} has lost ${detail.key}, or a part of it: make it again from the log with a rebuild`;
+  return new VarveError('CORRUPT', message, detail);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
-import { assert } from '#core/error';
+import { assert, VarveError } from '#core/error';
 import type { Event } from '#core/event';
 import type {
   AliasKind,
@@ -59,6 +59,10 @@ const cacheBytesDefault = 128 << 20;
  */
 export async function openRedisGraphStore(options: RedisGraphOptions): Promise<GraphStore> {
   const { partitionCount, prefix = 'varve:', cacheBytes = cacheBytesDefault } = options;
+  if (!/^[A-Za-z0-9._:-]{1,64}$/.test(prefix)) {
+    const message = `"${prefix}" cannot begin the keys of a graph: give it at most 64 letters, digits and any of . _ : -`;
+    throw new VarveError('CONFIG_INVALID', message, { prefix });
+  }
   const keys = new GraphKeys(prefix, partitionCount);
   const server = await GraphServer.open(options, keys);
   const view = new LiveView(server, cacheBytes);
