@@ -1,5 +1,6 @@
 import type { Redis, Result } from 'ioredis';
 import type { AppliedNotice } from '#ports/graph-store';
+import { GatheredReads } from './gathered-reads.js';
 import type { GraphKeys } from './graph-keys.js';
 import { redisError } from './redis-error.js';
 
@@ -39,15 +40,21 @@ export class GraphReads {
   readonly #client: GraphClient;
   readonly #keys: GraphKeys;
   readonly #place: string;
+  readonly #gathered: GatheredReads;
 
   constructor(client: GraphClient, keys: GraphKeys, place: string) {
     this.#client = client;
     this.#keys = keys;
     this.#place = place;
+    this.#gathered = new GatheredReads((partition, questions) => this.#ask(partition, questions, ''));
   }
 
   /** All answers are of one instant. Of the live generation, unless another one is named. @throws UNAVAILABLE, CORRUPT */
-  async ask(partition: number, questions: readonly GraphQuestion[], generation = ''): Promise<GraphAnswers> {
+  ask(partition: number, questions: readonly GraphQuestion[], generation = ''): Promise<GraphAnswers> {
+    return generation === '' ? this.#gathered.ask(partition, questions) : this.#ask(partition, questions, generation);
+  }
+
+  async #ask(partition: number, questions: readonly GraphQuestion[], generation: string): Promise<GraphAnswers> {
     const { prefix } = this.#keys;
     const tag = this.#keys.start('', partition).slice(prefix.length + 1);
     const words = questions.flat() as (string | number | Buffer)[];
