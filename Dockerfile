@@ -17,4 +17,4 @@ RUN install -d -o node -g node /data
 USER node
 VOLUME /data
 EXPOSE 7373 7374 7375
-CMD ["node", "--enable-source-maps", "dist/apps/standalone/src/main.js"]
+CMD ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/apps/standalone/src/main.js"]

@@ -16,7 +16,7 @@ export interface Server {
 
 export async function startServer(data: string): Promise<Server> {
   const url = `http://127.0.0.1:${await freePort()}`;
-  const child = spawn(process.execPath, [join(root, 'dist/apps/standalone/src/main.js')], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=8', join(root, 'dist/apps/standalone/src/main.js')], {
     env: {
       PATH: process.env['PATH'],
       VARVE_DATA: data,

@@ -2,8 +2,13 @@ import { moved } from './columns.js';
 
 /** Bytes of many texts, one after the other; who appends keeps the ends. */
 export class ByteHeap {
-  #bytes = new Uint8Array(1024);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** With room for so many bytes, when that is known: growing takes as much again for a moment. */
+  constructor(room = 1024) {
+    this.#bytes = new Uint8Array(room);
+  }
 
   get length(): number {
     return this.#length;

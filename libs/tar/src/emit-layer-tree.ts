@@ -32,7 +32,7 @@ export function* emitLayerTree(
   const nameEnd = new Uint32Array(rowsMax);
   const subtreeEnd = new Uint32Array(rowsMax);
   const nodeOfRow = new Uint32Array(rowsMax);
-  const names = new ByteHeap();
+  const names = new ByteHeap(slots.nameBytes);
   const uses = new Uint32Array(nodes.count);
   let rows = 0;
   const emit = (node: number): number => {
@@ -77,21 +77,23 @@ export function* emitLayerTree(
   release(childStart, childSlot);
   lintManyLinks(nodes, uses, lints);
   yield;
-  const source = new Int32Array(rows);
+  const sharedNode = Uint32Array.from(rowsOfSharedNodes(nodes, nodeOfRow, rows, uses));
+  // In the place of the numbers of nodes, which are not needed any more.
+  const source = new Int32Array(nodeOfRow.buffer);
   for (let row = 0; row < rows; row++) source[row] = sourceOf(nodes, nodeOfRow[row]!);
   const tree = {
     nodeCount: rows,
     nameEnd: moved(nameEnd, rows),
     names: names.take(),
     subtreeEnd: moved(subtreeEnd, rows),
-    source,
-    sharedNode: Uint32Array.from(rowsOfSharedNodes(nodes, nodeOfRow, rows, uses)),
+    source: moved(source, rows),
+    sharedNode,
     ...changedInodes(entries, nodes, uses),
     whiteouts: whiteouts.build(),
     opaques: opaques.build(),
     xattrSets: xattrSets.sets(),
   };
-  release(nodeOfRow, uses);
+  release(uses);
   nodes.release();
   return tree;
 }

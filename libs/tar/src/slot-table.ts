@@ -26,6 +26,11 @@ export class SlotTable {
     return this.#names.bytes;
   }
 
+  /** Bytes of all names. */
+  get nameBytes(): number {
+    return this.#names.length;
+  }
+
   /** The slot, or -1. */
   find(directory: number, name: Uint8Array, from: number, to: number): number {
     return this.#find(this.#hash(directory, name, from, to), directory, name, from, to);

@@ -22,7 +22,7 @@ describe('loadConfig', () => {
       graph: { scheme: 'sqlite', path: resolve('data/graph.db') },
       blobStore: { scheme: 'file', path: resolve('data') },
       logLevel: 'info',
-      treeCacheBytes: 256 * 2 ** 20,
+      treeCacheBytes: 96 * 2 ** 20,
       tarballBudgetBytes: 10 * 2 ** 30,
       auditStore: { scheme: 'sqlite', path: resolve('data/audit.db') },
       auditKey: resolve('data/audit.key'),

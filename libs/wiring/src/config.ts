@@ -71,7 +71,7 @@ export const settings = {
     meaning: 'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL] or memory:',
   },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
-  VARVE_TREE_CACHE_MIB: { standard: '256', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
+  VARVE_TREE_CACHE_MIB: { standard: '96', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },
   VARVE_TARBALL_BUDGET_MIB: {
     standard: '10240',
     meaning: 'MiB of precomputed tarballs that are kept, the longest unused go first, 0 to 999999999',

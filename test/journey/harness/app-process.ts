@@ -25,7 +25,12 @@ export class AppProcess {
 
   constructor({ app, env, wrapper }: AppOptions) {
     this.app = app;
-    const command = [process.execPath, '--enable-source-maps', join(projectRoot, `dist/apps/${app}/src/main.js`)];
+    const command = [
+      process.execPath,
+      '--max-semi-space-size=8',
+      '--enable-source-maps',
+      join(projectRoot, `dist/apps/${app}/src/main.js`),
+    ];
     const [file, ...args] = wrapper === undefined ? command : ['/bin/sh', '-c', wrapper, 'sh', ...command];
     this.#child = spawn(file as string, args, {
       env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', ...env }),
