@@ -75,19 +75,23 @@ async function commitReceived(
   if (parent?.commit.index) throw severalPlatforms(request, parent.commit.index);
   await checkTree(stores, repo, parent?.row, layer);
   const commit = commitOn(parent, request);
-  // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
-  const gcEpoch = (await graph.checkpoint(partitionOf(repo, graph.partitionCount))).partition.gcEpoch;
-  const blob = layer && !(await isBound(graph, repo, layer.diffId)) ? await layer.seal() : null;
+  const [{ partition }, isKept] = await Promise.all([
+    // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
+    graph.checkpoint(partitionOf(repo, graph.partitionCount)),
+    layer && isBound(graph, repo, layer.diffId),
+  ]);
+  const blob = layer && !isKept ? await layer.seal() : null;
   const update = { ref: branch, expect: actual, to: commit.id, mode: 'ff' } as const;
   const draft = {
     type: 'ref.update.v1',
     repo,
     operation: 'commit',
-    gcEpoch,
+    gcEpoch: partition.gcEpoch,
     commits: [commit],
     updates: [update],
   } as const;
-  const written = await keepOnlyIfNamed(stores, repo, blob, () =>
+  const isAlone = context.idempotencyKey === null;
+  const written = await keepOnlyIfNamed(stores, { repo, blob, isAlone }, () =>
     submitter.submit({ ...draft, blobs: blob ? [blob] : [] }, context),
   );
   // Another call with the same key may have been faster, at another tip.
@@ -117,8 +121,7 @@ async function readTip(
     if ((await graph.repository(repo))?.commits === 0) return undefined;
     throw new VarveError('REF_UNKNOWN', `there is no branch ${branch} in ${repo}`, { repository: repo, ref: branch });
   }
-  const row = await graph.commit(repo, id);
-  const bytes = await graph.commitBytes(repo, id);
+  const [row, bytes] = await Promise.all([graph.commit(repo, id), graph.commitBytes(repo, id)]);
   if (row && bytes) return { row, commit: decodeCommit(bytes).commit };
   throw new VarveError('CORRUPT', `${branch} of ${repo} is at ${id}, and the graph does not hold that commit`, {
     commit: id,
@@ -162,18 +165,24 @@ async function isBound(graph: GraphReader, repo: RepositoryName, diffId: DiffId)
   return false;
 }
 
+interface Sealed {
+  readonly repo: RepositoryName;
+  readonly blob: NamedBlob | null;
+  /** Nobody else can propose this transaction, so what is accepted names this copy. */
+  readonly isAlone: boolean;
+}
+
 /** Takes a sealed blob away again when it is certain that no record ever names it. */
 async function keepOnlyIfNamed(
   { graph, blobs }: CommitLayerStores,
-  repo: RepositoryName,
-  blob: NamedBlob | null,
+  { repo, blob, isAlone }: Sealed,
   submit: () => Promise<Written>,
 ): Promise<Written> {
   if (!blob) return submit();
   try {
     const written = await submit();
     // The same transaction, proposed by another call, names its own copy.
-    if (!(await isNamed(graph, repo, blob))) await removeUnnamed(blobs, blob);
+    if (!isAlone && !(await isNamed(graph, repo, blob))) await removeUnnamed(blobs, blob);
     return written;
   } catch (error) {
     if (!isUndecided(error)) await removeUnnamed(blobs, blob);

@@ -121,12 +121,15 @@ export class Submitter {
   async #whatIsLost({ type, repo, updates }: ProposalDraft): Promise<VarveError | undefined> {
     if (type === 'repo.create.v1') return undefined;
     const { graph } = this.#options;
-    const repository = await graph.repository(repo);
+    const [repository, ...values] = await Promise.all([
+      graph.repository(repo),
+      ...updates.map(({ ref }) => graph.ref(repo, ref)),
+    ]);
     if (!repository) {
       return new VarveError('REPOSITORY_UNKNOWN', `there is no repository ${repo}`, { repository: repo });
     }
-    for (const update of updates) {
-      const actual = (await graph.ref(repo, update.ref)) ?? { commit: null, version: repository.floor };
+    for (const [i, update] of updates.entries()) {
+      const actual = values[i] ?? { commit: null, version: repository.floor };
       if (actual.version >= update.expect.version && !sameRefValue(actual, update.expect)) {
         return staleRef(repo, update, actual);
       }
