@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openKafkaEventLog } from '#adapters/kafka/kafka-event-log';
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import type { LogRecord } from '#core/event';
+import type { EventLog } from '#ports/event-log';
+import { Projector } from '#projection/follow';
+import { KafkaServer } from '../fixture/kafka-server.js';
+
+let server: KafkaServer;
+let log: EventLog;
+let topic = '';
+let count = 0;
+beforeAll(async () => (server = await KafkaServer.start()), 120_000);
+beforeEach(async () => {
+  topic = `faults-${(count += 1)}`;
+  log = await open();
+});
+afterEach(() => log.close());
+afterAll(() => server.down());
+
+const open = () => openKafkaEventLog({ brokers: server.brokers, topic, partitions: 2 });
+const bytesOf = (text: string) => Buffer.from(text);
+
+/** Follows from the first own record on, over UNAVAILABLE, as the projector does; `offsets` grows. */
+function follow(partition: number) {
+  const ending = new AbortController();
+  const offsets: number[] = [];
+  const interruptions: unknown[] = [];
+  const following = (async () => {
+    while (!ending.signal.aborted) {
+      try {
+        const batches = log.follow(partition, 1 + offsets.length, ending.signal);
+        for await (const batch of batches) offsets.push(...batch.map(({ offset }) => offset));
+      } catch (error) {
+        interruptions.push(error);
+        await sleep(20);
+      }
+    }
+  })();
+  return {
+    offsets,
+    interruptions,
+    async end() {
+      ending.abort();
+      await following;
+    },
+  };
+}
+
+async function until(isSo: () => boolean, ms = 90_000): Promise<void> {
+  for (const deadline = Date.now() + ms; !isSo(); await sleep(20)) {
+    if (Date.now() > deadline) throw new Error(`not so after ${ms} ms: ${String(isSo)}`);
+  }
+}
+
+/** Appends until it is taken; a failed append may stand too. */
+async function appendStubbornly(partition: number, text: string): Promise<void> {
+  for (const deadline = Date.now() + 90_000; Date.now() < deadline; await sleep(100)) {
+    try {
+      return await log.append(partition, [bytesOf(text)]);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'UNAVAILABLE' });
+    }
+  }
+  throw new Error(`${text} was not appended in 90 s`);
+}
+
+async function textsOf(partition: number): Promise<string[]> {
+  const records: LogRecord[] = [];
+  for await (const batch of log.read(partition, 1)) records.push(...batch);
+  return records.map(({ bytes }) => Buffer.from(bytes).toString());
+}
+
+it('loses nothing it acknowledged when the broker is killed and comes back, and everyone goes on by themselves', async () => {
+  const follower = follow(0);
+  await log.append(0, [bytesOf('before')]);
+  await until(() => follower.offsets.length === 1);
+
+  await server.kill();
+  await expect(log.append(0, [bytesOf('lost')])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(log.end(0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await server.restart();
+
+  await appendStubbornly(0, 'after');
+  const end = await log.end(0);
+  await until(() => follower.offsets.length === end - 1);
+  await follower.end();
+  expect(follower.offsets).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1));
+  // Whoever followed was told, and so looks whether what came back is what was there.
+  expect(follower.interruptions).toContainEqual(expect.objectContaining({ code: 'UNAVAILABLE' }));
+  const texts = await textsOf(0);
+  expect(texts[0]).toBe('before');
+  expect(texts.at(-1)).toBe('after');
+});
+
+it('keeps the order and the records of appenders while the broker is killed under them', async () => {
+  const appended: string[] = [];
+  const appender = (async () => {
+    for (let n = 0; n < 150; n += 1) {
+      await appendStubbornly(n % 2, `r${n}`);
+      appended.push(`r${n}`);
+    }
+  })();
+  await until(() => appended.length >= 30);
+  await server.kill();
+  await server.restart();
+  await appender;
+  for (const partition of [0, 1]) {
+    const wanted = appended.filter((_, n) => n % 2 === partition);
+    // A copy of a record may stand twice, and never before an earlier one.
+    expect([...new Set(await textsOf(partition))]).toEqual(wanted);
+  }
+});
+
+it('waits for a broker that hangs, and goes on when it does', async () => {
+  const follower = follow(1);
+  await log.append(1, [bytesOf('before')]);
+  await until(() => follower.offsets.length === 1);
+  server.signal('SIGSTOP');
+  const appending = log.append(1, [bytesOf('meanwhile')]).catch((error: unknown) => error);
+  await sleep(3_000);
+  server.signal('SIGCONT');
+  expect(await appending).toBeUndefined();
+  await until(() => follower.offsets.length === 2);
+  await follower.end();
+  expect(await textsOf(1)).toEqual(['before', 'meanwhile']);
+});
+
+it('says UNAVAILABLE of a broker that hangs for long, and uses it again afterwards', async () => {
+  server.signal('SIGSTOP');
+  const appending = log.append(0, [bytesOf('maybe')]).catch((error: unknown) => error);
+  const asking = log.end(0).catch((error: unknown) => error);
+  try {
+    expect(await appending).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await asking).toMatchObject({ code: 'UNAVAILABLE' });
+  } finally {
+    server.signal('SIGCONT');
+  }
+  await appendStubbornly(0, 'after');
+  expect((await textsOf(0)).at(-1)).toBe('after');
+});
+
+it('says LOG_TRUNCATED when records are deleted from the beginning, to readers and to followers', async () => {
+  await log.append(
+    0,
+    Array.from({ length: 10 }, (_, n) => bytesOf(`r${n}`)),
+  );
+  await server.cutOff(topic, 0, 5);
+  const readAll = async (batches: AsyncIterable<unknown>) => {
+    for await (const _ of batches);
+  };
+  const gone = {
+    code: 'LOG_TRUNCATED',
+    message: expect.stringContaining('it holds records 5 to 10, and record 3 is asked for'),
+  };
+  await expect(readAll(log.read(0, 3))).rejects.toMatchObject(gone);
+  await expect(readAll(log.follow(0, 3, new AbortController().signal))).rejects.toMatchObject(gone);
+  const rest: unknown[] = [];
+  for await (const batch of log.read(0, 5)) rest.push(...batch);
+  expect(rest).toHaveLength(6);
+  await expect(open()).rejects.toMatchObject({ code: 'LOG_TRUNCATED' });
+});
+
+it('halts the projection when a record it waits for was cut off, instead of jumping over it', async () => {
+  const graph = openMemoryGraphStore(2);
+  const first = new Projector({ log, graph });
+  first.start();
+  await first.caughtUp();
+  await first.stop();
+  await log.append(
+    0,
+    Array.from({ length: 5 }, (_, n) => bytesOf(`r${n}`)),
+  );
+  await server.cutOff(topic, 0, 4);
+  const projector = new Projector({ log, graph });
+  projector.start();
+  expect(await projector.failure).toMatchObject({ code: 'LOG_TRUNCATED' });
+  expect((await graph.checkpoint(0)).offset).toBe(0);
+  await projector.stop();
+});
+
+it('halts the projection when the topic is deleted under it', async () => {
+  const graph = openMemoryGraphStore(2);
+  const projector = new Projector({ log, graph });
+  projector.start();
+  await projector.caughtUp();
+  await server.asOperator((admin) => admin.deleteTopics({ topics: [topic] }));
+  expect(await projector.failure).toMatchObject({ code: 'LOG_TRUNCATED', message: expect.stringContaining('is gone') });
+  await projector.stop();
+});
+
+it('halts the projection when the topic is deleted and made again under it', async () => {
+  const graph = openMemoryGraphStore(2);
+  const projector = new Projector({ log, graph });
+  await log.append(
+    0,
+    Array.from({ length: 5 }, (_, n) => bytesOf(`r${n}`)),
+  );
+  projector.start();
+  await projector.caughtUp();
+  await server.asOperator((admin) => admin.deleteTopics({ topics: [topic] }));
+  await sleep(1_000);
+  const again = await open();
+  expect(again.id).not.toBe(log.id);
+  await again.append(
+    0,
+    Array.from({ length: 20 }, (_, n) => bytesOf(`other${n}`)),
+  );
+  expect(await projector.failure).toMatchObject({ code: 'LOG_TRUNCATED' });
+  expect((await graph.checkpoint(0)).offset).toBe(5);
+  await projector.stop();
+  await again.close();
+});
