@@ -85,7 +85,14 @@ export class JobQuestions {
     for (;;) {
       const answer = await withRetry(() => this.#ask(path), { policy: defaultRetryPolicy, signal });
       if ('url' in answer) return answer;
-      for await (const job of this.watch(answer.id)) onJob?.(job);
+      let last = answer;
+      for await (const job of this.watch(answer.id)) {
+        last = job;
+        onJob?.(job);
+      }
+      // To ask once more would begin it again.
+      const failure = failureOf(last);
+      if (failure) throw failure;
     }
   }
 
