@@ -18,6 +18,11 @@ export function atLeast(what: string, ratio: number, least: number, unit: string
   return { what, aim: `≥ ${least} × ${unit}`, measured: `${ratio.toFixed(2)} ×`, met: ratio >= least };
 }
 
+/** At least `least` of a unit, a second or whatever the unit says. */
+export function atLeastSo(what: string, value: number, least: number, unit: string): Aim {
+  return { what, aim: `≥ ${least} ${unit}`, measured: `${value.toFixed(0)} ${unit}`, met: value >= least };
+}
+
 /** At most `most` of a unit. */
 export function atMost(what: string, value: number, most: number, unit: string): Aim {
   const digits = value < 10 ? 2 : 0;

@@ -5,6 +5,7 @@ import { benchCheckout } from './checkout.js';
 import { benchConcurrency } from './concurrency.js';
 import { benchDepth } from './depth.js';
 import { benchInflate } from './inflate.js';
+import { benchDistributed } from './distributed.js';
 import { benchIngest } from './ingest.js';
 import { benchLoad } from './load.js';
 import { machine } from './measure.js';
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, Bench>> = {
   memory: { run: benchMemory, quick: '50000' },
   concurrency: { run: benchConcurrency, quick: '8' },
   rebuild: { run: benchRebuild, quick: '5000' },
+  distributed: { run: benchDistributed, quick: false },
 };
 
 const given = process.argv.slice(2);

@@ -14,14 +14,23 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-export async function startServer(data: string): Promise<Server> {
+export function startServer(data: string): Promise<Server> {
+  return startApp('standalone', { VARVE_DATA: data });
+}
+
+/** One of our processes with these settings; it answers when this returns. */
+export async function startApp(
+  app: 'standalone' | 'gateway' | 'projector',
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
   const url = `http://127.0.0.1:${await freePort()}`;
-  const child = spawn(process.execPath, ['--max-semi-space-size=8', join(root, 'dist/apps/standalone/src/main.js')], {
+  const child = spawn(process.execPath, [join(root, `dist/apps/${app}/src/main.js`)], {
     env: {
       PATH: process.env['PATH'],
-      VARVE_DATA: data,
       VARVE_LISTEN: url.slice('http://'.length),
+      VARVE_GRPC_LISTEN: 'off',
       VARVE_LOG_LEVEL: 'error',
+      ...env,
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -53,7 +62,7 @@ export const varve = join(root, 'bin', 'varve');
 async function answering(url: string, child: ChildProcess): Promise<void> {
   for (const end = performance.now() + startMsMax; performance.now() < end;) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}: run "npm run build" first`);
-    const answer = await fetch(`${url}/api/v1/repos`).catch(() => undefined);
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
     await answer?.body?.cancel();
     if (answer?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
