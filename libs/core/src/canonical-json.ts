@@ -39,9 +39,10 @@ export function isCanonicalText(text: string, value: Json): boolean {
 function isInOrder(value: Json): boolean {
   if (value === null || typeof value !== 'object') return typeof value !== 'number' || Number.isSafeInteger(value);
   if (Array.isArray(value)) return value.every(isInOrder);
+  const members = value as { readonly [key: string]: Json };
   let last: string | undefined;
-  for (const [key, member] of Object.entries(value)) {
-    if ((last !== undefined && last >= key) || !isInOrder(member)) return false;
+  for (const key of Object.keys(members)) {
+    if ((last !== undefined && last >= key) || !isInOrder(members[key] as Json)) return false;
     last = key;
   }
   return true;

@@ -22,10 +22,11 @@ export class OverlayFacts implements Facts {
   readonly changes: Change[] = [];
   readonly #base: Facts;
   #partition: PartitionRow | undefined;
-  readonly #repositories = new Map<RepositoryName, RepositoryOverlay>();
-  readonly #outcomes = new Map<string, OutcomeRow>();
-  readonly #layers = new Map<DiffId, LayerRow>();
-  readonly #blobs = new Map<Digest, readonly BlobRow[]>();
+  // Made when there is something to put in: every record that is judged gets an overlay of its own.
+  #repositories: Map<RepositoryName, RepositoryOverlay> | undefined;
+  #outcomes: Map<string, OutcomeRow> | undefined;
+  #layers: Map<DiffId, LayerRow> | undefined;
+  #blobs: Map<Digest, readonly BlobRow[]> | undefined;
 
   constructor(base: Facts) {
     this.#base = base;
@@ -36,31 +37,31 @@ export class OverlayFacts implements Facts {
   }
 
   repository(repo: RepositoryName): RepositoryRow | undefined {
-    return this.#repositories.get(repo)?.row ?? this.#base.repository(repo);
+    return this.#repositories?.get(repo)?.row ?? this.#base.repository(repo);
   }
 
   commit(repo: RepositoryName, id: CommitId): CommitRow | undefined {
-    return this.#repositories.get(repo)?.commits.get(id) ?? this.#base.commit(repo, id);
+    return this.#repositories?.get(repo)?.commits.get(id) ?? this.#base.commit(repo, id);
   }
 
   commitAt(repo: RepositoryName, seq: number): CommitRow | undefined {
-    return this.#repositories.get(repo)?.commits.get(seq) ?? this.#base.commitAt(repo, seq);
+    return this.#repositories?.get(repo)?.commits.get(seq) ?? this.#base.commitAt(repo, seq);
   }
 
   ref(repo: RepositoryName, ref: RefName): RefValue | undefined {
-    return this.#repositories.get(repo)?.refs.get(ref) ?? this.#base.ref(repo, ref);
+    return this.#repositories?.get(repo)?.refs.get(ref) ?? this.#base.ref(repo, ref);
   }
 
   outcome(txid: string): OutcomeRow | undefined {
-    return this.#outcomes.get(txid) ?? this.#base.outcome(txid);
+    return this.#outcomes?.get(txid) ?? this.#base.outcome(txid);
   }
 
   layer(diffId: DiffId): LayerRow | undefined {
-    return this.#layers.get(diffId) ?? this.#base.layer(diffId);
+    return this.#layers?.get(diffId) ?? this.#base.layer(diffId);
   }
 
   blobs(digest: Digest): readonly BlobRow[] {
-    return this.#blobs.get(digest) ?? this.#base.blobs(digest);
+    return this.#blobs?.get(digest) ?? this.#base.blobs(digest);
   }
 
   add(change: Change): void {
@@ -81,10 +82,10 @@ export class OverlayFacts implements Facts {
       case 'reflog':
         return;
       case 'outcome':
-        this.#outcomes.set(change.after.txid, change.after);
+        (this.#outcomes ??= new Map()).set(change.after.txid, change.after);
         return;
       case 'layer':
-        this.#layers.set(change.after.diffId, change.after);
+        (this.#layers ??= new Map()).set(change.after.diffId, change.after);
         return;
       case 'blob':
         this.#setBlob(change);
@@ -95,17 +96,17 @@ export class OverlayFacts implements Facts {
   }
 
   #overlay(repo: RepositoryName): RepositoryOverlay {
-    const known = this.#repositories.get(repo);
+    const known = this.#repositories?.get(repo);
     if (known) return known;
     const made: RepositoryOverlay = { row: undefined, commits: new Map(), refs: new Map() };
-    this.#repositories.set(repo, made);
+    (this.#repositories ??= new Map()).set(repo, made);
     return made;
   }
 
   #setBlob({ before, after }: Extract<Change, { type: 'blob' }>): void {
     const { digest, incarnation } = (after ?? before) as BlobRow;
     const others = this.blobs(digest).filter((row) => row.incarnation !== incarnation);
-    this.#blobs.set(digest, after === null ? others : [...others, after].toSorted(byIncarnation));
+    (this.#blobs ??= new Map()).set(digest, after === null ? others : [...others, after].toSorted(byIncarnation));
   }
 }
 

@@ -9,7 +9,11 @@ describe('questions of one turn', () => {
     const asked: [number, number][] = [];
     const reads = new GatheredReads(async (partition, questions) => {
       asked.push([partition, questions.length]);
-      return { generation: 'g1', offset: 7, answers: questions.map(([, key]) => Buffer.from(`${partition} ${String(key)}`)) };
+      return {
+        generation: 'g1',
+        offset: 7,
+        answers: questions.map(([, key]) => Buffer.from(`${partition} ${String(key)}`)),
+      };
     });
     const [one, two, other, none] = await Promise.all([
       reads.ask(0, [get('a')]),

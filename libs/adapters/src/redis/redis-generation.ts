@@ -6,9 +6,10 @@ import { emptyStateDigest } from '#core/state-digest';
 import type { Checkpoint, GraphBatch, GraphGeneration, StoredFacts } from '#ports/graph-store';
 import { KeyFilter } from '../key-filter.js';
 import { CommitChunks } from './commit-chunks.js';
+import { RecentCommits } from './recent-commits.js';
 import { questionsFor } from './find-facts.js';
 import type { GraphServer } from './graph-server.js';
-import { type FactSource, type FoundFacts, KnownFacts, type NamedFacts, nameIn, type SeqOf } from './known-facts.js';
+import { type FactSource, type FoundFacts, KnownFacts, type NamedFacts, type SeqOf } from './known-facts.js';
 import { type Ask, chunkReader, loadJumps, lostCommit } from './live-graph.js';
 
 /** How long a claim holds without a sign of life, and how often there is one. */
@@ -16,7 +17,6 @@ const claimMs = 15_000;
 const renewMs = 5_000;
 
 const chunkCacheBytes = 64 << 20;
-const recentMax = 65_536;
 
 /** What becomes of a generation is the store's to know. */
 export interface GenerationEnd {
@@ -115,7 +115,7 @@ class BuildingPartition implements FactSource {
   readonly #known: KeyFilter;
   readonly #ask: Ask;
   readonly #chunks: CommitChunks;
-  readonly #recent = new Map<string, CommitRow>();
+  readonly #recent = new RecentCommits();
   #writing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -160,7 +160,7 @@ class BuildingPartition implements FactSource {
   }
 
   commitNow(repo: RepositoryName, seq: number): CommitRow | undefined {
-    return this.#recent.get(nameIn(repo, String(seq))) ?? this.#chunks.now(repo, seq);
+    return this.#recent.get(repo, seq) ?? this.#chunks.now(repo, seq);
   }
 
   isNew(hex: string | Digest | DiffId): boolean {
@@ -172,17 +172,13 @@ class BuildingPartition implements FactSource {
   }
 
   #remember(change: Change): void {
-    if (change.type === 'commit') this.#rememberCommit(change.after);
-    else if (change.type === 'outcome') this.#known.add(change.after.txid);
+    if (change.type === 'commit') {
+      this.#known.add(change.after.id);
+      this.#recent.add(change.after);
+    } else if (change.type === 'outcome') this.#known.add(change.after.txid);
     else if (change.type === 'layer') this.#known.add(change.after.diffId);
     // The blob of a plain layer has the name of the layer, and is added twice.
     else if (change.type === 'blob' && change.after) this.#known.add(change.after.digest);
-  }
-
-  #rememberCommit(row: CommitRow): void {
-    this.#known.add(row.id);
-    if (this.#recent.size >= recentMax) this.#recent.clear();
-    this.#recent.set(nameIn(row.repo, String(row.seq)), row);
   }
 }
 
