@@ -10,12 +10,17 @@ let server: KafkaServer;
 let log: EventLog;
 let topic = '';
 let count = 0;
+let follower: ReturnType<typeof follow> | undefined;
 beforeAll(async () => (server = await KafkaServer.start()), 120_000);
 beforeEach(async () => {
   topic = `faults-${(count += 1)}`;
   log = await open();
 });
-afterEach(() => log.close());
+afterEach(async () => {
+  await follower?.end();
+  follower = undefined;
+  await log.close();
+});
 afterAll(() => server.down());
 
 const open = () => openKafkaEventLog({ brokers: server.brokers, topic, partitions: 2 });
@@ -72,9 +77,9 @@ async function textsOf(partition: number): Promise<string[]> {
 }
 
 it('loses nothing it acknowledged when the broker is killed and comes back, and everyone goes on by themselves', async () => {
-  const follower = follow(0);
+  const followed = (follower = follow(0));
   await log.append(0, [bytesOf('before')]);
-  await until(() => follower.offsets.length === 1);
+  await until(() => followed.offsets.length === 1);
 
   await server.kill();
   await expect(log.append(0, [bytesOf('lost')])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -83,11 +88,11 @@ it('loses nothing it acknowledged when the broker is killed and comes back, and 
 
   await appendStubbornly(0, 'after');
   const end = await log.end(0);
-  await until(() => follower.offsets.length === end - 1);
-  await follower.end();
-  expect(follower.offsets).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1));
+  await until(() => followed.offsets.length === end - 1);
+  await followed.end();
+  expect(followed.offsets).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1));
   // Whoever followed was told, and so looks whether what came back is what was there.
-  expect(follower.interruptions).toContainEqual(expect.objectContaining({ code: 'UNAVAILABLE' }));
+  expect(followed.interruptions).toContainEqual(expect.objectContaining({ code: 'UNAVAILABLE' }));
   const texts = await textsOf(0);
   expect(texts[0]).toBe('before');
   expect(texts.at(-1)).toBe('after');
@@ -113,16 +118,16 @@ it('keeps the order and the records of appenders while the broker is killed unde
 });
 
 it('waits for a broker that hangs, and goes on when it does', async () => {
-  const follower = follow(1);
+  const followed = (follower = follow(1));
   await log.append(1, [bytesOf('before')]);
-  await until(() => follower.offsets.length === 1);
+  await until(() => followed.offsets.length === 1);
   server.signal('SIGSTOP');
   const appending = log.append(1, [bytesOf('meanwhile')]).catch((error: unknown) => error);
   await sleep(3_000);
   server.signal('SIGCONT');
   expect(await appending).toBeUndefined();
-  await until(() => follower.offsets.length === 2);
-  await follower.end();
+  await until(() => followed.offsets.length === 2);
+  await followed.end();
   expect(await textsOf(1)).toEqual(['before', 'meanwhile']);
 });
 

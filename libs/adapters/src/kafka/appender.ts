@@ -1,6 +1,7 @@
-import type { Kafka, Producer } from 'kafkajs';
+import type { Kafka, Message, Producer } from 'kafkajs';
 import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
+import { inTime } from './deadline.js';
 import { isKafkaError, unavailable } from './kafka-error.js';
 
 interface Waiting {
@@ -105,11 +106,21 @@ export class Appender {
       records.map((bytes) => ({ key: null, value: bufferOf(bytes), partition })),
     ).flat();
     try {
-      const producer = await this.#connected();
-      await producer.sendBatch({ acks: -1, timeout: 5_000, topicMessages: [{ topic: this.#topic, messages }] });
+      await inTime(this.#sendStubbornly(messages));
     } catch (error) {
       this.#giveUp();
       throw this.#failure(error);
+    }
+  }
+
+  /** Once more after an error, with a new producer: a partition may have got another leader. */
+  async #sendStubbornly(messages: Message[]): Promise<void> {
+    const batch = { acks: -1, timeout: 3_000, topicMessages: [{ topic: this.#topic, messages }] };
+    try {
+      await (await this.#connected()).sendBatch(batch);
+    } catch {
+      this.#giveUp();
+      await (await this.#connected()).sendBatch(batch);
     }
   }
 
@@ -119,7 +130,7 @@ export class Appender {
     this.#producer = this.#kafka.producer({
       idempotent: false,
       allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 2 },
+      retry: { retries: 0 },
     });
     await this.#producer.connect();
     return this.#producer;

@@ -1,6 +1,7 @@
 import { isVarveError, VarveError } from '#core/error';
 import { type ApiVersions, type Broker, type Cluster, fetchFrom, type FetchQuestion } from './kafka-client.js';
 import type { FetchAnswer } from './fetch-codec.js';
+import { inTime } from './deadline.js';
 import { isKafkaError, rootOf, unavailable } from './kafka-error.js';
 
 /** The brokers say for so long that there is no such topic, and it is gone: a broker that just started may say it too. */
@@ -65,6 +66,14 @@ export class TopicBrokers {
    * @throws UNAVAILABLE, LOG_TRUNCATED when the topic is gone; a VarveError of `ask` goes through
    */
   async askLeader<T>(partition: number, ask: (leader: number) => Promise<T>): Promise<T> {
+    try {
+      return await inTime(this.#askLeaderTwice(partition, ask));
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  async #askLeaderTwice<T>(partition: number, ask: (leader: number) => Promise<T>): Promise<T> {
     try {
       return await ask(this.leaderOf(partition));
     } catch (error) {
