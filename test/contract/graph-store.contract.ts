@@ -83,6 +83,8 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       expect(await graph.layer(app, base.diffId)).toBeUndefined();
       expect(await graph.blob(app, base.digest)).toBeUndefined();
       expect(await graph.outcome(0, txidOf('create'))).toBeUndefined();
+      // Whatever somebody takes for a transaction.
+      for (const text of ['', 'none', 'abcd', 'ab'.repeat(40)]) expect(await graph.outcome(0, text)).toBeUndefined();
     },
   },
   {

@@ -160,6 +160,8 @@ class RedisGraphStore implements GraphStore {
 
   async outcome(partition: number, txid: string): Promise<OutcomeRow | undefined> {
     this.#checkPartition(partition);
+    // Whatever a caller takes for one: nothing else has an outcome.
+    if (!/^(?:[0-9a-f]{32}){1,2}$/.test(txid)) return undefined;
     const { answers } = await this.#view.ask(partition, [['outcome', Buffer.from(txid, 'hex')]]);
     return optional(answers[0], readOutcome);
   }
