@@ -10,10 +10,9 @@ import {
 } from '@grpc/grpc-js';
 import { ErrorInfo } from '#proto/gen/google/rpc/error_details';
 import { Status } from '#proto/gen/google/rpc/status';
-import type { Server } from './server.js';
 
 /** Where the gRPC door of a server is, as it says itself. */
-export function grpcAddress(server: Pick<Server, 'output'>): string {
+export function grpcAddress(server: { output(): string }): string {
   const [, address] = /gRPC listens on (\S+)/.exec(server.output()) ?? [];
   if (address === undefined) throw new Error(`the server says of no gRPC door:\n${server.output()}`);
   return address;
