@@ -21,11 +21,13 @@ import { checkoutService } from './checkout-service.js';
 import { commitService } from './commit-service.js';
 import { diffService } from './diff-service.js';
 import { healthService } from './health-service.js';
+import { jobService } from './job-service.js';
 import { layerService } from './layer-service.js';
 import { lenientService } from './message-codec.js';
 import { refService } from './ref-service.js';
 import { repoService } from './repo-service.js';
 import type { Served } from './served.js';
+import { tarballService } from './tarball-service.js';
 import { treeService } from './tree-service.js';
 import { watchService } from './watch-service.js';
 
@@ -116,6 +118,8 @@ function servicesOf(engine: Engine, calls: Calls, watchers: Watchers): Served[] 
     layerService(engine, calls),
     blobService(engine, calls),
     archiveService(engine, calls),
+    jobService(engine, calls),
+    tarballService(engine, calls),
     watchService(watchers, calls),
     adminService(engine, calls),
   ];

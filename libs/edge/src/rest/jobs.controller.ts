@@ -2,13 +2,11 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from 
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { VarveError } from '#core/error';
-import { type Job, type JobId, jobStates } from '#core/job';
-import { isJobId } from '#core/job-step';
+import { type Job, jobStates } from '#core/job';
 import { limit } from '#core/limit';
-import type { JobPlace } from '#ports/job-queue';
 import { watchJob } from '../command/await-job.js';
 import { knownJob, unknownJob } from '../command/deliver-tarball.js';
+import { jobIdIn, listJobs } from '../command/list-jobs.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import * as schema from './job-schema.js';
@@ -38,14 +36,8 @@ export class JobsController {
     fails: ['UNAVAILABLE'],
   })
   async list(@Query({ schema: listQuery }) { state, limit: size, cursor }: z.infer<typeof listQuery>) {
-    const found = await this.engine.jobs.list({
-      state,
-      limit: size,
-      after: cursor === undefined ? undefined : placeOf(cursor),
-    });
-    const last = found.length === size ? found.at(-1) : undefined;
-    const jobs = await Promise.all(found.map((job) => this.#render(job)));
-    return { jobs, cursor: last ? `${last.changedAt}.${last.id}` : null };
+    const page = await listJobs(this.engine, { state, limit: size, cursor });
+    return { ...page, jobs: await Promise.all(page.jobs.map((job) => this.#render(job))) };
   }
 
   @Get(':job')
@@ -114,17 +106,4 @@ export class JobsController {
       yield new TextEncoder().encode(text);
     }
   }
-}
-
-/** @throws JOB_UNKNOWN for what can be no id */
-function jobIdIn(text: string): JobId {
-  if (isJobId(text)) return text;
-  throw unknownJob(text);
-}
-
-/** @throws REQUEST_INVALID */
-function placeOf(cursor: string): JobPlace {
-  const [, changedAt, id = ''] = /^(\d{1,15})\.([0-9a-f]{32})$/.exec(cursor) ?? [];
-  if (isJobId(id)) return { changedAt: Number(changedAt), id };
-  throw new VarveError('REQUEST_INVALID', `"${cursor}" is not the cursor of a page of jobs`, { cursor });
 }

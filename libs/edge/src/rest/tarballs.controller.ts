@@ -1,19 +1,14 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Tarball } from '#core/job';
-import { tarballAddress } from '#materialize/assemble-tarball';
-import { streamBlob } from '#ports/read-blob';
-import { knownTarball, type TarballStores, urlOf } from '../command/deliver-tarball.js';
+import { knownTarball, urlOf } from '../command/deliver-tarball.js';
+import { openTarball } from '../command/open-tarball.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { Documented } from './documented.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
 import { sendHeaders } from './send-bytes.js';
 import { redirectHeaders, tarballHeaders } from './tarball-headers.js';
 
-/** A download keeps its tarball from being evicted for so long after its last chunk. */
-const pinMs = 5 * 60_000;
-const pinEveryMs = 60_000;
 const tarballAnswer = { 'Repr-Digest': 'sha-256 of the whole file' };
 const redirectAnswer = { Location: 'Where the bytes are', ...tarballAnswer };
 
@@ -45,26 +40,4 @@ export class TarballsController {
     const open = () => openTarball(this.engine, tarball);
     return sendRange(reply, conditionsOf(request), { etag: `"${name}"`, headers: tarballHeaders(tarball), open });
   }
-}
-
-/** @throws BLOB_UNKNOWN when the bytes are missing: then the pointer is withdrawn */
-async function openTarball({ jobs, blobs }: TarballStores, tarball: Tarball) {
-  await jobs.pin(tarball.name, Date.now() + pinMs);
-  const reader = await blobs.open(tarballAddress(tarball)).catch(async (error: unknown) => {
-    if ((await blobs.stat(tarballAddress(tarball))) === undefined) await jobs.withdraw(tarball);
-    throw error;
-  });
-  return {
-    size: tarball.sizeBytes,
-    async *read(from: number, to: number): AsyncGenerator<Uint8Array> {
-      let pinnedAt = performance.now();
-      for await (const chunk of streamBlob(reader, from, to)) {
-        yield chunk;
-        if (performance.now() - pinnedAt < pinEveryMs) continue;
-        pinnedAt = performance.now();
-        await jobs.pin(tarball.name, Date.now() + pinMs);
-      }
-    },
-    close: () => reader.close(),
-  };
 }
