@@ -4,7 +4,7 @@ import { coalesce } from './coalesce.js';
 import { digestOf } from './digest.js';
 import { type Change, newPartition, type OutcomeRow } from './graph-row.js';
 import { branchRef, parseRepositoryName } from './name.js';
-import { emptyStateDigest, stateDigestAfter } from './state-digest.js';
+import { emptyStateDigest, stateDigestAfter, stateDigestOf } from './state-digest.js';
 
 const repo = parseRepositoryName('app');
 const main = branchRef('main');
@@ -33,6 +33,15 @@ describe('the state digest', () => {
   it('before the first record is the digest of the one row there is', () => {
     const row = '9 partition 0 0 0';
     expect(emptyStateDigest).toBe(hash('sha256', row, 'hex'));
+  });
+
+  it('of several partitions is the sum of theirs, modulo 2^256; of one, its own', () => {
+    expect(stateDigestOf([emptyStateDigest])).toBe(emptyStateDigest);
+    const [high, low] = ['f'.repeat(64), `${'0'.repeat(63)}3`];
+    expect(stateDigestOf([high, low])).toBe(`${'0'.repeat(63)}2`);
+    const changes = [setRef(null, 'a', 1), { type: 'outcome', before: null, after: outcome }] as const;
+    const apart = changes.map((change) => stateDigestAfter('0'.repeat(64), [change as Change]));
+    expect(stateDigestOf(apart)).toBe(stateDigestAfter('0'.repeat(64), changes as readonly Change[]));
   });
 
   it('adds the hashes of rows as numbers of 256 bits', () => {

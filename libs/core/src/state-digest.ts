@@ -154,6 +154,12 @@ class MultisetSum {
   }
 }
 
+/** The digest of several partitions together: of one, its own. A sum of sums is the sum of all rows. */
+export function stateDigestOf(digests: readonly string[]): string {
+  const sum = digests.reduce((total, digest) => BigInt.asUintN(256, total + BigInt(`0x${digest}`)), 0n);
+  return sum.toString(16).padStart(64, '0');
+}
+
 /** The digest before the first record. */
 export const emptyStateDigest: string = digestOfRow(partitionRow(newPartition));
 

@@ -1,6 +1,7 @@
 import { VarveError } from '#core/error';
 import type { LogRecord } from '#core/event';
 import { limit } from '#core/limit';
+import { stateDigestOf } from '#core/state-digest';
 import type { EventLog } from '#ports/event-log';
 import type { GraphGeneration, GraphStore } from '#ports/graph-store';
 import { checkNoGap, missingRecord } from './continue-log.js';
@@ -15,9 +16,9 @@ interface Stores {
 export interface Rebuilt {
   /** Of all partitions. */
   readonly records: number;
-  /** The last record replayed, of the partition that has most. */
-  readonly offset: number;
-  /** One of 64 hex for each partition, joined by dots. */
+  /** The last record replayed of each partition, -1 where there is none. */
+  readonly offsets: readonly number[];
+  /** 64 hex: of all partitions together. */
   readonly stateDigest: string;
   /** The live graph had the same digests; false when there was nothing in it to compare with. */
   readonly sameAsBefore: boolean;
@@ -79,8 +80,8 @@ async function replay({ log, graph }: Stores, generation: GraphGeneration): Prom
   }
   return {
     records: ends.reduce((sum, { offset }) => sum + offset + 1, 0),
-    offset: Math.max(...ends.map(({ offset }) => offset)),
-    stateDigest: ends.map(({ stateDigest }) => stateDigest).join('.'),
+    offsets: ends.map(({ offset }) => offset),
+    stateDigest: stateDigestOf(ends.map(({ stateDigest }) => stateDigest)),
     sameAsBefore,
   };
 }

@@ -30,7 +30,10 @@ export async function serverState({ graph, log }: Engine) {
 
 /** Makes the graph again from the log. @throws CORRUPT, LOG_TRUNCATED, UNAVAILABLE, OVERLOADED */
 export async function rebuildGraph(engine: Engine) {
-  const { records, offset, stateDigest, sameAsBefore } = await engine.rebuild();
-  const position = offset < 0 ? null : formatPosition({ log: engine.log.id, partition: 0, offset });
+  const { records, offsets, stateDigest, sameAsBefore } = await engine.rebuild();
+  const positions = offsets.flatMap((offset, partition) =>
+    offset < 0 ? [] : [formatPosition({ log: engine.log.id, partition, offset })],
+  );
+  const position = positions.length === 0 ? null : positions.join(', ');
   return { records, position, stateDigest, sameAsBefore };
 }
