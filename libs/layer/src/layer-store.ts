@@ -98,7 +98,8 @@ export class LayerStore {
 
   async #makeSeekable(row: LayerRow): Promise<void> {
     const original = await this.#openOriginal(row);
-    const staged = await this.#blobs.stageDerived();
+    const address = seekableAddress(row.diffId);
+    const staged = await this.#blobs.stageDerived({ address, sizeBytesMax: row.tarBytes });
     const hash = new DigestBuilder();
     try {
       const { bytes } = await decompress(streamBlob(original));
@@ -107,7 +108,7 @@ export class LayerStore {
         await staged.write(piece);
       }
       refuseOther(row, hash.digest());
-      await staged.seal(seekableAddress(row.diffId));
+      await staged.seal(address);
     } catch (error) {
       throw damage(row, error);
     } finally {

@@ -89,8 +89,9 @@ export class S3Reader implements BlobReader {
 
   /** Undefined when there is no room, or a window would hold little more than is asked for. */
   #open(from: number, asked: number): Window | undefined {
-    const to = Math.min(from + this.#windowBytes, this.size);
-    const isWorthIt = to > from && (asked < to - from || to === this.size);
+    const size = Math.min(Math.max(this.#windowBytes, 2 * asked), windowBytesMax);
+    const to = Math.min(from + size, this.size);
+    const isWorthIt = to > from && asked < size;
     const buffer = this.#isClosed || !isWorthIt ? undefined : this.#readAhead.take(to - from);
     if (!buffer) return undefined;
     const filled = this.#fetch(buffer, from);
