@@ -1,7 +1,7 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
-import { inTime } from './deadline.js';
+import { inTime, untilSettled } from './deadline.js';
 import { isKafkaError, unavailable } from './kafka-error.js';
 
 interface Waiting {
@@ -106,7 +106,7 @@ export class Appender {
       records.map((bytes) => ({ key: null, value: bufferOf(bytes), partition })),
     ).flat();
     try {
-      await inTime(this.#sendStubbornly(messages));
+      await inTime(untilSettled(() => this.#sendTwice(messages)));
     } catch (error) {
       this.#giveUp();
       throw this.#failure(error);
@@ -114,7 +114,7 @@ export class Appender {
   }
 
   /** Once more after an error, with a new producer: a partition may have got another leader. */
-  async #sendStubbornly(messages: Message[]): Promise<void> {
+  async #sendTwice(messages: Message[]): Promise<void> {
     const batch = { acks: -1, timeout: 3_000, topicMessages: [{ topic: this.#topic, messages }] };
     try {
       await (await this.#connected()).sendBatch(batch);

@@ -26,4 +26,19 @@ export function unavailable(brokers: readonly string[], error: unknown): VarveEr
 }
 
 /** Kafka's numbers for what happened to one partition of a fetch. */
-export const fetchError = { none: 0, offsetOutOfRange: 1, corruptMessage: 2 } as const;
+export const fetchError = {
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  leaderNotAvailable: 5,
+  notLeader: 6,
+} as const;
+
+const settling = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);
+
+/** A topic that was just made, or a partition that gets another leader: it is worth waiting a moment for. */
+export function isSettling(error: unknown): boolean {
+  const { type, detail } = rootOf(error) as KafkaError & { readonly detail?: { readonly errorCode?: number } };
+  const code = detail?.errorCode;
+  return settling.has(type ?? '') || code === fetchError.leaderNotAvailable || code === fetchError.notLeader;
+}

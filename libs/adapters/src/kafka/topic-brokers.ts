@@ -1,7 +1,7 @@
 import { isVarveError, VarveError } from '#core/error';
 import { type ApiVersions, type Broker, type Cluster, fetchFrom, type FetchQuestion } from './kafka-client.js';
 import type { FetchAnswer } from './fetch-codec.js';
-import { inTime } from './deadline.js';
+import { inTime, untilSettled } from './deadline.js';
 import { isKafkaError, rootOf, unavailable } from './kafka-error.js';
 
 /** The brokers say for so long that there is no such topic, and it is gone: a broker that just started may say it too. */
@@ -41,7 +41,7 @@ export class TopicBrokers {
   async connect(): Promise<void> {
     try {
       await this.#cluster.connect();
-      await this.#cluster.addTargetTopic(this.topic);
+      await inTime(untilSettled(() => this.#cluster.addTargetTopic(this.topic)));
     } catch (error) {
       throw unavailable(this.#addresses, error);
     }
@@ -67,7 +67,7 @@ export class TopicBrokers {
    */
   async askLeader<T>(partition: number, ask: (leader: number) => Promise<T>): Promise<T> {
     try {
-      return await inTime(this.#askLeaderTwice(partition, ask));
+      return await inTime(untilSettled(() => this.#askLeaderTwice(partition, ask)));
     } catch (error) {
       throw this.#failure(error);
     }
