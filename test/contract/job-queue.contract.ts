@@ -69,6 +69,21 @@ export const jobQueueContract: readonly Case<JobQueue>[] = [
     },
   },
   {
+    title: 'gives a job that is due to one of many who ask at the same time, and counts its lost lease once',
+    async run(queue) {
+      for (let round = 1; round <= 20; round += 1) {
+        await queue.ensure(wish(`a${round}`));
+        await claimed(queue, 'silent');
+        world.ms += jobRule.leaseMs;
+        const all = await Promise.all(Array.from({ length: 8 }, (_, n) => queue.claim(`w${n}`)));
+        expect(all.filter(Boolean)).toHaveLength(1);
+        expect(await queue.get(jobIdOf(`a${round}`))).toMatchObject({ state: 'running', lostLeases: 1, fence: 2 });
+        await queue.cancel(jobIdOf(`a${round}`));
+        await queue.release(all.find(Boolean) as Job);
+      }
+    },
+  },
+  {
     title: 'sets a job aside that cost three workers, and runs it no more until somebody retries it',
     async run(queue) {
       await queue.ensure(wish('a'));

@@ -4,7 +4,7 @@ import type { JobPlace } from '#ports/job-queue';
 /** What a queue of leases keeps, and the few atomic steps on it. Times are milliseconds since 1970. */
 export interface JobTable {
   read(id: JobId): Promise<Job | undefined>;
-  /** Waiting or running, and due by `now`: those that are due longest first. */
+  /** Waiting or running, and due by `now`: those that are due longest first. Each as it was when it was due. */
   due(now: number, limit: number): Promise<readonly Job[]>;
   list(page: {
     readonly state?: JobState | undefined;

@@ -35,6 +35,19 @@ redis.call('PUBLISH', ARGV[6], ARGV[1])
 return 'swapped'
 `;
 
+/**
+ * The texts of jobs that are due, as they are at this moment: a job that was claimed between the list and its text would
+ * look like one whose lease ran out. KEYS: due. ARGV: now, limit, what keys of jobs start with (they are in the same slot).
+ */
+export const dueScript = `
+local texts = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  local text = redis.call('GET', ARGV[3] .. id)
+  if text then texts[#texts + 1] = text end
+end
+return texts
+`;
+
 /** KEYS: tarball. ARGV: until. */
 export const pinScript = `
 local pinned = redis.call('HGET', KEYS[1], 'pinned')

@@ -4,7 +4,7 @@ import type { Job, JobId, JobState, Tarball, TarballKey } from '#core/job';
 import type { JobQueue } from '#ports/job-queue';
 import { JobListeners, type JobSwap, type JobTable, type KeptTarball, type Swapped } from '../job-table.js';
 import { LeaseQueue, type LeaseQueueOptions } from '../lease-queue.js';
-import { discardScript, pinScript, swapScript, takeScript, unpublishScript } from './job-scripts.js';
+import { discardScript, dueScript, pinScript, swapScript, takeScript, unpublishScript } from './job-scripts.js';
 import { connectRedis, placeOf, type RedisAddress } from './redis-connection.js';
 import { redisError } from './redis-error.js';
 
@@ -32,6 +32,7 @@ export async function openRedisJobQueue({ prefix, ...options }: RedisJobQueueOpt
 }
 
 interface JobScripts {
+  varveJobsDue(...args: (string | number)[]): Promise<string[]>;
   varveJobSwap(...args: (string | number)[]): Promise<Swapped>;
   varveTarballPin(...args: (string | number)[]): Promise<number>;
   varveTarballUnpublish(...args: (string | number)[]): Promise<number>;
@@ -42,6 +43,7 @@ interface JobScripts {
 type JobClient = Redis & JobScripts;
 
 function defined(client: Redis): JobClient {
+  client.defineCommand('varveJobsDue', { lua: dueScript, numberOfKeys: 1 });
   client.defineCommand('varveJobSwap', { lua: swapScript, numberOfKeys: 11 });
   client.defineCommand('varveTarballPin', { lua: pinScript, numberOfKeys: 1 });
   client.defineCommand('varveTarballUnpublish', { lua: unpublishScript, numberOfKeys: 5 });
@@ -85,9 +87,8 @@ class RedisJobTable implements JobTable {
   }
 
   async due(now: number, limit: number): Promise<readonly Job[]> {
-    return this.#jobs(
-      await this.#call(() => this.#client.zrangebyscore(this.#key('due'), '-inf', now, 'LIMIT', 0, limit)),
-    );
+    const texts = await this.#call(() => this.#client.varveJobsDue(this.#key('due'), now, limit, this.#key('job:')));
+    return texts.map((text) => JSON.parse(text) as Job);
   }
 
   async list({ state, after, limit }: Parameters<JobTable['list']>[0]): Promise<readonly Job[]> {
