@@ -19,12 +19,30 @@ go_install() {
   trap - EXIT
 }
 
+# The distribution's Go may be older than what builds the servers; it fetches a newer one from the module proxy, as one module.
+go_version=1.26.0
+
 check_go() {
-  local install='apt-get install golang-1.25 or newer, or unpack a release of https://go.dev/dl into /usr/local/go'
-  need go "$install"
+  need go 'apt-get install --no-install-recommends golang-go'
   local minor
   minor=$(go env GOVERSION | sed -nE 's/^go1\.([0-9]+).*/\1/p')
-  [ "${minor:-0}" -ge 25 ] || fail "Go 1.25 is needed and this is $(go env GOVERSION). Install it with: $install"
+  [ "${minor:-0}" -lt 25 ] || return 0
+  fetch_go || fail "Go 1.25 is needed, this is $(go env GOVERSION), and a newer one cannot be fetched. Unpack a release of https://go.dev/dl into /usr/local/go"
+  export GOROOT=$VARVE_SERVICES_CACHE/go-$go_version
+  export PATH=$GOROOT/bin:$PATH
+}
+
+fetch_go() {
+  local folder=$VARVE_SERVICES_CACHE/go-$go_version module from work
+  [ ! -x "$folder/bin/go" ] || return 0
+  module=golang.org/toolchain@v0.0.1-go$go_version.$(go env GOOS)-$(go env GOARCH)
+  from=$(cd / && GO111MODULE=on go mod download -json "$module" | sed -nE 's/^\s*"Dir": "(.*)",?$/\1/p') || return 1
+  work=$(mktemp -d "$folder.XXXXXX")
+  cp -R "$from/." "$work"
+  # Modules carry no modes. Programs are in two folders.
+  chmod -R u+w "$work"
+  find "$work/bin" "$work/pkg/tool" -type f -exec chmod +x {} +
+  mv -T "$work" "$folder"
 }
 
 # write_env DIR NAME PORT: what tests read.
