@@ -6,7 +6,7 @@ import { type ObjectRange, receiveRange } from './s3-range.js';
 import { retry } from './s3-retry.js';
 import { openTransport, type Transport } from './s3-transport.js';
 
-export interface StoredObject {
+export interface StoredKey {
   readonly key: string;
   readonly size: number;
   /** Milliseconds since 1970, by the server's clock. */
@@ -100,7 +100,7 @@ export class S3Requests {
   }
 
   /** Every object whose key begins so, ordered by key, after the given key. @throws UNAVAILABLE */
-  async *list(prefix: string, after = ''): AsyncGenerator<StoredObject> {
+  async *list(prefix: string, after = ''): AsyncGenerator<StoredKey> {
     let page = { token: '', after };
     for (;;) {
       const { token, after: start } = page;

@@ -1,4 +1,4 @@
-import type { S3Requests, StoredObject } from './s3-requests.js';
+import type { S3Requests, StoredKey } from './s3-requests.js';
 import { markedKey } from './upload-marker.js';
 
 /**
@@ -10,7 +10,7 @@ export async function sweepUploads(
   { staging, olderThanMs }: { readonly staging: string; readonly olderThanMs: number },
 ): Promise<number> {
   const before = Date.now() - olderThanMs;
-  const old: { marker: StoredObject; key: string | undefined }[] = [];
+  const old: { marker: StoredKey; key: string | undefined }[] = [];
   const alive = new Set<string>();
   for await (const marker of requests.list(staging)) {
     const key = await markedKey(requests, marker);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { S3Requests, StoredObject } from './s3-requests.js';
+import type { S3Requests, StoredKey } from './s3-requests.js';
 
 /** A marker names no more than a key; what is larger is none of ours. */
 const markerBytesMax = 4096;
@@ -48,7 +48,7 @@ export class UploadMarker {
 }
 
 /** The key that a marker names; undefined when it was removed, or is no marker. @throws UNAVAILABLE */
-export async function markedKey(requests: S3Requests, { key: name, size }: StoredObject): Promise<string | undefined> {
+export async function markedKey(requests: S3Requests, { key: name, size }: StoredKey): Promise<string | undefined> {
   if (size > markerBytesMax) return undefined;
   const found = await requests.get(name, 0, Buffer.alloc(markerBytesMax));
   try {
