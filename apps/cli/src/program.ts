@@ -31,6 +31,7 @@ const verbs: readonly Verb[] = [
   { name: 'show', group: groups.look, summary: 'show one commit in full', load: async (run) => (await import('./commands/show.js')).showCommand(run) },
   { name: 'refs', group: groups.look, summary: 'list branches and tags with their commits', load: async (run) => (await import('./commands/refs.js')).refsCommand(run) },
   { name: 'reflog', group: groups.look, summary: 'show the moves of a ref, newest first', load: async (run) => (await import('./commands/reflog.js')).reflogCommand(run) },
+  { name: 'watch', group: groups.look, summary: 'show what happens, as it happens', load: async (run) => (await import('./commands/watch.js')).watchCommand(run) },
   { name: 'merge-base', group: groups.look, summary: 'show the best common ancestor of two commits', load: async (run) => (await import('./commands/merge-base.js')).mergeBaseCommand(run) },
   { name: 'rev-parse', group: groups.look, summary: 'print the commit ids that revisions mean', load: async (run) => (await import('./commands/rev-parse.js')).revParseCommand(run) },
   { name: 'du', group: groups.look, summary: 'show what refs take, alone and shared', load: async (run) => (await import('./commands/du.js')).duCommand(run) },

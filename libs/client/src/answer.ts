@@ -177,6 +177,24 @@ export interface Transaction {
   } | null;
 }
 
+/** One transaction of a repository, and what became of it. `actor` null: its record could not be read. */
+export interface WatchedEvent {
+  readonly position: string;
+  readonly time: string;
+  /** Of the record, such as `ref.update.v1`. */
+  readonly type: string;
+  readonly txid: string;
+  readonly repo: string;
+  readonly actor: { readonly name: string; readonly verified: boolean } | null;
+  /** What the reflog calls it; null for what moves no refs by itself. */
+  readonly operation: string | null;
+  readonly reason: string | null;
+  readonly outcome: Transaction['outcome'];
+  readonly commits: Transaction['commits'];
+  readonly moves: Transaction['moves'];
+  readonly error: Transaction['error'];
+}
+
 export interface ServerState {
   readonly log: string;
   readonly partitions: readonly {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type * as answer from './answer.js';
 import { AuditQuestions } from './audit-questions.js';
 import { Conversation, repoPath, withQuery } from './conversation.js';
+import { watchEvents } from './event-watch.js';
 import { FileQuestions } from './file-questions.js';
 import type { FsckLine } from './fsck-answer.js';
 import type { Job } from './job-answer.js';
@@ -356,6 +357,11 @@ export class VarveClient {
       headers: this.#conversation.readHeaders(),
       signal,
     });
+  }
+
+  /** What happens in a repository, as it happens; first what has happened since a position. @see watchEvents */
+  watch(repo: string, from: { readonly after?: string | undefined } = {}): AsyncGenerator<answer.WatchedEvent> {
+    return watchEvents(this.#conversation, repo, from);
   }
 
   transaction(txid: string): Promise<answer.Transaction> {
