@@ -145,6 +145,11 @@ describe('LayerScanner', () => {
     ]);
   });
 
+  it('notes a file of more names than ext4 gives it', () => {
+    const links = Array.from({ length: 65_000 }, (_, i) => ({ name: `l${i}`, flag: '1', link: 'a' }));
+    expect(lints(indexOf(rawTar([{ name: 'a' }, ...links])))).toEqual(['many-links ']);
+  });
+
   it('keeps a thousand lints and counts the others', () => {
     const index = indexOf(rawTar(Array.from({ length: 1500 }, () => ({ name: 'a' }))));
     expect([index.lints.kept.length, index.lints.total]).toEqual([1000, 1499]);

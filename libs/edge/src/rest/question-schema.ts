@@ -128,5 +128,5 @@ export const usage = z.object({
 export const lintsOfCommit = z.object({
   commit: hex64,
   layers: z.array(shownLayer),
-  union: lints.describe('What the topmost layer does to those below it'),
+  union: lints.describe('What its layers do to those below them'),
 });
