@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openKafkaEventLog } from '#adapters/kafka/kafka-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
-import type { LogRecord } from '#core/event';
 import type { EventLog } from '#ports/event-log';
 import { Projector } from '#projection/follow';
+import { appendStubbornly, follow, textsOf, until } from '../fixture/fault-log.js';
 import { KafkaServer } from '../fixture/kafka-server.js';
 
 let server: KafkaServer;
@@ -26,58 +26,8 @@ afterAll(() => server.down());
 const open = () => openKafkaEventLog({ brokers: server.brokers, topic, partitions: 2 });
 const bytesOf = (text: string) => Buffer.from(text);
 
-/** Follows from the first own record on, over UNAVAILABLE, as the projector does; `offsets` grows. */
-function follow(partition: number) {
-  const ending = new AbortController();
-  const offsets: number[] = [];
-  const interruptions: unknown[] = [];
-  const following = (async () => {
-    while (!ending.signal.aborted) {
-      try {
-        const batches = log.follow(partition, 1 + offsets.length, ending.signal);
-        for await (const batch of batches) offsets.push(...batch.map(({ offset }) => offset));
-      } catch (error) {
-        interruptions.push(error);
-        await sleep(20);
-      }
-    }
-  })();
-  return {
-    offsets,
-    interruptions,
-    async end() {
-      ending.abort();
-      await following;
-    },
-  };
-}
-
-async function until(isSo: () => boolean, ms = 90_000): Promise<void> {
-  for (const deadline = Date.now() + ms; !isSo(); await sleep(20)) {
-    if (Date.now() > deadline) throw new Error(`not so after ${ms} ms: ${String(isSo)}`);
-  }
-}
-
-/** Appends until it is taken; a failed append may stand too. */
-async function appendStubbornly(partition: number, text: string): Promise<void> {
-  for (const deadline = Date.now() + 90_000; Date.now() < deadline; await sleep(100)) {
-    try {
-      return await log.append(partition, [bytesOf(text)]);
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'UNAVAILABLE' });
-    }
-  }
-  throw new Error(`${text} was not appended in 90 s`);
-}
-
-async function textsOf(partition: number): Promise<string[]> {
-  const records: LogRecord[] = [];
-  for await (const batch of log.read(partition, 1)) records.push(...batch);
-  return records.map(({ bytes }) => Buffer.from(bytes).toString());
-}
-
 it('loses nothing it acknowledged when the broker is killed and comes back, and everyone goes on by themselves', async () => {
-  const followed = (follower = follow(0));
+  const followed = (follower = follow(log, 0));
   await log.append(0, [bytesOf('before')]);
   await until(() => followed.offsets.length === 1);
 
@@ -86,14 +36,14 @@ it('loses nothing it acknowledged when the broker is killed and comes back, and 
   await expect(log.end(0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await server.restart();
 
-  await appendStubbornly(0, 'after');
+  await appendStubbornly(log, 0, 'after');
   const end = await log.end(0);
   await until(() => followed.offsets.length === end - 1);
   await followed.end();
   expect(followed.offsets).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 1));
   // Whoever followed was told, and so looks whether what came back is what was there.
   expect(followed.interruptions).toContainEqual(expect.objectContaining({ code: 'UNAVAILABLE' }));
-  const texts = await textsOf(0);
+  const texts = await textsOf(log, 0);
   expect(texts[0]).toBe('before');
   expect(texts.at(-1)).toBe('after');
 });
@@ -102,7 +52,7 @@ it('keeps the order and the records of appenders while the broker is killed unde
   const appended: string[] = [];
   const appender = (async () => {
     for (let n = 0; n < 150; n += 1) {
-      await appendStubbornly(n % 2, `r${n}`);
+      await appendStubbornly(log, n % 2, `r${n}`);
       appended.push(`r${n}`);
     }
   })();
@@ -113,12 +63,12 @@ it('keeps the order and the records of appenders while the broker is killed unde
   for (const partition of [0, 1]) {
     const wanted = appended.filter((_, n) => n % 2 === partition);
     // A copy of a record may stand twice, and never before an earlier one.
-    expect([...new Set(await textsOf(partition))]).toEqual(wanted);
+    expect([...new Set(await textsOf(log, partition))]).toEqual(wanted);
   }
 });
 
 it('waits for a broker that hangs, and goes on when it does', async () => {
-  const followed = (follower = follow(1));
+  const followed = (follower = follow(log, 1));
   await log.append(1, [bytesOf('before')]);
   await until(() => followed.offsets.length === 1);
   server.signal('SIGSTOP');
@@ -128,7 +78,7 @@ it('waits for a broker that hangs, and goes on when it does', async () => {
   expect(await appending).toBeUndefined();
   await until(() => followed.offsets.length === 2);
   await followed.end();
-  expect(await textsOf(1)).toEqual(['before', 'meanwhile']);
+  expect(await textsOf(log, 1)).toEqual(['before', 'meanwhile']);
 });
 
 it('says UNAVAILABLE of a broker that hangs for long, and uses it again afterwards', async () => {
@@ -141,8 +91,8 @@ it('says UNAVAILABLE of a broker that hangs for long, and uses it again afterwar
   } finally {
     server.signal('SIGCONT');
   }
-  await appendStubbornly(0, 'after');
-  expect((await textsOf(0)).at(-1)).toBe('after');
+  await appendStubbornly(log, 0, 'after');
+  expect((await textsOf(log, 0)).at(-1)).toBe('after');
 });
 
 it('says LOG_TRUNCATED when records are deleted from the beginning, to readers and to followers', async () => {
