@@ -64,13 +64,14 @@ export class BodyPacks {
     }
   }
 
-  /** Gets to know packs that an earlier process made; those that are gone are passed over. @throws UNAVAILABLE */
-  async load(keys: readonly Digest[]): Promise<void> {
+  /** Gets to know packs that an earlier process made; those that are gone are passed over. Tells whether all are there. @throws UNAVAILABLE */
+  async load(keys: readonly Digest[]): Promise<boolean> {
     for (const key of keys) {
       if (this.#packs.has(key)) continue;
       const pack = await this.#read(key).catch(unlessGone);
       if (pack) this.#keep(pack);
     }
+    return keys.every((key) => this.#packs.has(key));
   }
 
   /**

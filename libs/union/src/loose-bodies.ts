@@ -52,15 +52,26 @@ export async function looseBodies(tree: RootfsTree, known: KnownPacks, unstored?
   return { layers: layers.size, bodies: wanted.map((node) => bodyOf(tree, node)), replaced: [...replaced] };
 }
 
-/** The packs that a tree draws from. */
-export async function packsOf(tree: RootfsTree, known: KnownPacks): Promise<Digest[]> {
+/** The packs that a tree draws from, and how many small layers it draws loose bodies from. */
+export interface PacksOfTree {
+  readonly packs: readonly Digest[];
+  readonly looseLayers: number;
+}
+
+/** A tree of few layers is not looked at: it has no packs. */
+export async function packsOf(tree: RootfsTree, known: KnownPacks): Promise<PacksOfTree> {
+  if (tree.layers.length < looseLayersMin) return { packs: [], looseLayers: tree.layers.length };
   const packs = new Set<Digest>();
-  if (tree.layers.length < looseLayersMin) return [];
+  const bytes = new Float64Array(tree.layers.length);
+  const loose = new Set<number>();
   await eachFile(tree, (node) => {
-    const place = known.packed(tree.layers[tree.layer[node]!]!, tree.entry[node]!);
+    const layer = tree.layer[node]!;
+    const place = known.packed(tree.layers[layer]!, tree.entry[node]!);
+    bytes[layer]! += storedBytes(tree, node);
     if (place) packs.add(place.pack);
+    else loose.add(layer);
   });
-  return [...packs];
+  return { packs: [...packs], looseLayers: [...loose].filter((layer) => bytes[layer]! <= smallLayerBytesMax).length };
 }
 
 /** Tells the first name of each file, in the order of the tar. */

@@ -6,6 +6,11 @@ import { packsOf } from './loose-bodies.js';
 import { decodeTree, encodeTree, type StackTree, treeCodecVersion } from './tree-codec.js';
 import type { Packs } from './tree-packing.js';
 
+/** A tree as it was found, and how many layers it draws loose bodies from; null when nobody knows. */
+export interface ReadTree extends StackTree {
+  readonly looseLayers: number | null;
+}
+
 /** More trees than this do not wait to be written: what is left out costs time, and what waits costs memory. */
 const waitingMax = 4;
 
@@ -26,13 +31,13 @@ export class TreeCheckpoints {
   }
 
   /** @throws UNAVAILABLE */
-  async read(chainId: ChainId): Promise<StackTree | undefined> {
+  async read(chainId: ChainId): Promise<ReadTree | undefined> {
     try {
       const reader = await this.#blobs.open(addressOf(chainId));
       try {
-        const { stack, tree, packs } = await decodeTree(await readBlob(reader), chainId);
-        await this.#packs?.load(packs);
-        return { stack, tree };
+        const { packs, ...written } = await decodeTree(await readBlob(reader), chainId);
+        const areAllThere = await this.#packs?.load(packs);
+        return areAllThere ? written : { ...written, looseLayers: null };
       } finally {
         await reader.close();
       }
@@ -59,10 +64,10 @@ export class TreeCheckpoints {
 
   /** A piece at a time, so that neither the server nor its memory feels how large the tree is. */
   async #write(tree: StackTree): Promise<void> {
-    const packs = this.#packs ? await packsOf(tree.tree, this.#packs) : [];
+    const packs = await packsOf(tree.tree, this.#packs ?? { packed: () => undefined });
     const staged = await this.#blobs.stageDerived();
     try {
-      for (const piece of encodeTree(tree, packs)) await staged.write(piece);
+      for (const piece of encodeTree({ ...tree, ...packs })) await staged.write(piece);
       await staged.seal(addressOf(tree.stack.chainId));
     } finally {
       await staged.discard();

@@ -2,6 +2,7 @@ import { type ChainId, type Digest, digestFromHex, type DiffId, hexOf } from '#c
 import { emptyStack, layersOfStack, type LayerStack } from '#core/layer-stack';
 import { type Column, columnPieces, type Columns, decodeColumnsInTurns, type ReadColumns } from '#tar/columns';
 import type { Lints } from '#tar/lint';
+import type { PacksOfTree } from './loose-bodies.js';
 import type { RootfsTree } from './rootfs-tree.js';
 
 /**
@@ -20,14 +21,12 @@ export interface StackTree {
 }
 
 /** A tree as it was written: with the packs that hold bodies of it. */
-export interface WrittenTree extends StackTree {
-  readonly packs: readonly Digest[];
-}
+export interface WrittenTree extends StackTree, PacksOfTree {}
 
 /** A merged tree and its stack as bytes that check themselves, in pieces: each is made when it is asked for. */
-export function encodeTree({ stack, tree }: StackTree, packs: readonly Digest[]): Generator<Uint8Array> {
+export function encodeTree({ stack, tree, packs, looseLayers }: WrittenTree): Generator<Uint8Array> {
   const { depth, layers, layerPlaces, hasRootEntry, lints, nodeCount, xattrSets, ...columns } = tree;
-  const facts: Facts = { depth, hasRootEntry, lints, nodeCount };
+  const facts: Facts = { depth, hasRootEntry, lints, nodeCount, looseLayers };
   return columnPieces(format, treeCodecVersion, {
     facts: Buffer.from(JSON.stringify(facts)),
     packs: bytesOf(packs),
@@ -46,7 +45,9 @@ export function encodeTree({ stack, tree }: StackTree, packs: readonly Digest[])
 export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<WrittenTree> {
   const columns = await decodeColumnsInTurns(bytes, format, treeCodecVersion);
   const stack = columns.u8('stack');
-  return { stack: new WrittenStack(chainId, stack), tree: readTree(columns), packs: readDigests(columns.u8('packs')) };
+  const { looseLayers, ...facts } = JSON.parse(Buffer.from(columns.u8('facts')).toString()) as Facts;
+  const tree = readTree(columns, facts);
+  return { stack: new WrittenStack(chainId, stack), tree, packs: readDigests(columns.u8('packs')), looseLayers };
 }
 
 /** A stack whose layers are still the bytes they were written as. */
@@ -71,8 +72,7 @@ class WrittenStack implements LayerStack {
   }
 }
 
-function readTree({ u8, u16, u32, i32, f64 }: ReadColumns): RootfsTree {
-  const facts = JSON.parse(Buffer.from(u8('facts')).toString()) as Facts;
+function readTree({ u8, u16, u32, i32, f64 }: ReadColumns, facts: Omit<Facts, 'looseLayers'>): RootfsTree {
   return {
     ...facts,
     layers: readDigests(u8('layers')) as DiffId[],
@@ -112,6 +112,7 @@ interface Facts {
   readonly hasRootEntry: boolean;
   readonly lints: Lints;
   readonly nodeCount: number;
+  readonly looseLayers: number;
 }
 
 function bytesOf(digests: readonly Digest[]): Uint8Array {

@@ -6,8 +6,8 @@ import type { RootfsTree } from './rootfs-tree.js';
 
 /** Where bodies of many layers are kept together. */
 export interface Packs extends Pick<BodySource, 'packed'> {
-  /** @throws UNAVAILABLE */
-  load(keys: readonly Digest[]): Promise<void>;
+  /** Tells whether all of them are there. @throws UNAVAILABLE */
+  load(keys: readonly Digest[]): Promise<boolean>;
   /** @throws BLOB_UNKNOWN, CORRUPT, STORAGE_FULL, UNAVAILABLE */
   make(repo: RepositoryName, bodies: readonly StoredBody[], replaced: readonly Digest[]): Promise<Digest>;
 }
@@ -28,6 +28,11 @@ export class TreePacking {
 
   constructor(packs: Packs) {
     this.#packs = packs;
+  }
+
+  /** Notes how many loose layers a tree has that was written with its packs. */
+  read(tree: RootfsTree, looseLayers: number): void {
+    this.#looseMost.set(tree, looseLayers);
   }
 
   /** Notes that a layer was put on a tree. */

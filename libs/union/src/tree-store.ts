@@ -141,7 +141,10 @@ export class TreeStore {
     const kept = this.#take(chainId);
     if (kept) return kept;
     const written = await this.#options.checkpoints?.read(chainId);
-    return written && this.#keep(written);
+    if (!written) return undefined;
+    const { stack, tree, looseLayers } = written;
+    if (looseLayers !== null) this.#options.packing?.read(tree, looseLayers);
+    return this.#keep({ stack, tree });
   }
 
   #take(chain: ChainId): StackTree | undefined {
