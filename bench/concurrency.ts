@@ -9,6 +9,7 @@ import { type Server, withServer } from './server.js';
 const files = 100_000;
 const bodyBytes = 1024;
 const commits = 100;
+const warmRounds = 7;
 const mebibyte = 2 ** 20;
 
 /**
@@ -27,7 +28,8 @@ export async function benchConcurrency(given = '32'): Promise<Found> {
       const cold = await read(`${server.url}/api/v1/repos/bench/commits/main/rootfs.tar`);
       const commit = (await (await fetch(`${server.url}/api/v1/repos/bench/commits/main`)).json()) as { id: string };
       const url = `${server.url}/api/v1/repos/bench/commits/${commit.id}/rootfs.tar`;
-      const warm = await read(url);
+      const warm: number[] = [];
+      for (let round = 0; round < warmRounds; round++) warm.push((await read(url)).firstByteMs);
       const layers = await smallLayers();
       const idle = await commitTimes(server, layers.slice(0, commits));
       const idleBytes = server.memory().rssBytes;
@@ -42,7 +44,7 @@ export async function benchConcurrency(given = '32'): Promise<Found> {
       return {
         aims: [
           atMost('first byte of a checkout of 100,000 entries, cold', cold.firstByteMs, 500, 'ms'),
-          atMost('first byte of a checkout of 100,000 entries, warm', warm.firstByteMs, 50, 'ms'),
+          atMost('first byte of a checkout of 100,000 entries, warm', percentile(warm, 0.5), 50, 'ms'),
           atMost(`memory of each of ${readers} checkouts at once`, perReader, 64, 'MiB'),
           atMost(`p99 of a 1 KiB commit beside ${readers} checkouts`, factor, 5, '× its idle p99'),
         ],
