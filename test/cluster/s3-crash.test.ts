@@ -1,27 +1,34 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
 import type { BlobStore } from '#ports/blob-store';
 import { collect } from '../fixture/bytes-random.js';
 import { s3Client, s3Place, s3Servers } from '../fixture/s3-bucket.js';
-import { S3Process } from './s3-process.js';
-import { uploaded } from './s3-uploader.js';
+import { S3Process, uploaded } from './s3-process.js';
 
 /** Longer than a listing's times are coarse, on a busy machine too. */
 const windowMs = 6_000;
 
 describe.each(s3Servers)('a process killed while it uploads to $name', ({ needs }) => {
   let options: S3Options;
+  let spoolFolder: string;
   let store: BlobStore;
   let child: S3Process | undefined;
   beforeEach(async () => {
-    options = { ...(await s3Place(needs, randomBytes(8).toString('hex'))), sweepAfterMs: windowMs };
+    spoolFolder = await mkdtemp(join(tmpdir(), 'varve-spool-'));
+    const place = await s3Place(needs, randomBytes(8).toString('hex'));
+    options = { ...place, sweepAfterMs: windowMs, spoolFolder };
     store = await openS3BlobStore(options);
   });
   afterEach(async () => {
     await child?.kill();
     await store.close();
+    // Fails when anything is in it.
+    await rmdir(spoolFolder);
   });
 
   it('leaves no object, and an upload that is swept when it is old and not before', async () => {
@@ -42,9 +49,10 @@ describe.each(s3Servers)('a process killed while it uploads to $name', ({ needs 
     expect(await collect(store.staged())).toEqual([]);
   });
 
-  it('shows no blob that was being sealed, and the next one is whole', async () => {
+  it('shows no blob that was being sealed, leaves no file, and the next one is whole', async () => {
     child = new S3Process('blob', options);
     expect(await child.says()).toBe('sealing');
+    expect(await readdir(spoolFolder)).toEqual([]);
     while ((await collect(store.staged())).length === 0) await pause(5);
     await child.kill();
     expect(await collect(store.blobs())).toEqual([]);

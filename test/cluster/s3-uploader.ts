@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
-import { digestOf } from '#core/digest';
-import type { BlobStore, DerivedAddress } from '#ports/blob-store';
+import type { BlobStore } from '#ports/blob-store';
 import { streamBlob } from '#ports/read-blob';
+import { uploaded } from './s3-process.js';
 
 /** Another process that writes to a bucket: `node s3-uploader.ts WORK OPTIONS`. It tells on its output how far it is. */
 const mebibyte = 1 << 20;
 const piece = randomBytes(mebibyte);
-export const uploaded: DerivedAddress = { kind: 'seekable', version: 1, key: digestOf('of another process') };
 
 const works: Readonly<Record<string, (store: BlobStore) => Promise<void>>> = {
   /** Parts of it are up, and no more comes. */
@@ -68,9 +67,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-const [work, options] = process.argv.slice(2);
-if (work !== undefined && options !== undefined) {
-  const store = await openS3BlobStore(JSON.parse(options) as S3Options);
-  await works[work]?.(store);
-  await store.close();
-}
+const [work = '', options = ''] = process.argv.slice(2);
+const store = await openS3BlobStore(JSON.parse(options) as S3Options);
+await works[work]?.(store);
+await store.close();
