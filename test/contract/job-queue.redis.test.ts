@@ -8,7 +8,13 @@ describeEach(jobQueueContract, [
   {
     name: 'redis',
     open: (folder) =>
-      openRedisJobQueue({ ...redisAddress(), clock: world, random: world.random, prefix: `${basename(folder)}:` }),
+      openRedisJobQueue({
+        ...redisAddress(),
+        clock: world,
+        random: world.random,
+        isServerTimed: false,
+        prefix: `${basename(folder)}:`,
+      }),
     needs: 'VARVE_TEST_REDIS',
   },
 ]);

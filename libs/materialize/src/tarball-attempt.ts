@@ -118,7 +118,12 @@ export class TarballAttempt {
     if (progress.phase === this.#toldPhase && now - this.#toldAt < progressEveryMs) return;
     this.#toldAt = now;
     this.#toldPhase = progress.phase;
-    this.#obey(await this.#options.queue.progress(this.#job, progress));
+    try {
+      this.#obey(await this.#options.queue.progress(this.#job, progress));
+    } catch (error) {
+      // A queue that is away for less than a lease costs nothing.
+      if (!isVarveError(error, 'UNAVAILABLE')) throw error;
+    }
   }
 
   #obey(hold: Hold): void {
