@@ -39,9 +39,9 @@ describe('the state digest', () => {
     expect(stateDigestOf([emptyStateDigest])).toBe(emptyStateDigest);
     const [high, low] = ['f'.repeat(64), `${'0'.repeat(63)}3`];
     expect(stateDigestOf([high, low])).toBe(`${'0'.repeat(63)}2`);
-    const changes = [setRef(null, 'a', 1), { type: 'outcome', before: null, after: outcome }] as const;
-    const apart = changes.map((change) => stateDigestAfter('0'.repeat(64), [change as Change]));
-    expect(stateDigestOf(apart)).toBe(stateDigestAfter('0'.repeat(64), changes as readonly Change[]));
+    const changes: readonly Change[] = [setRef(null, 'a', 1), { type: 'outcome', before: null, after: outcome }];
+    const apart = changes.map((change) => stateDigestAfter('0'.repeat(64), [change]));
+    expect(stateDigestOf(apart)).toBe(stateDigestAfter('0'.repeat(64), changes));
   });
 
   it('adds the hashes of rows as numbers of 256 bits', () => {
