@@ -40,7 +40,7 @@ export class Appender {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#sending;
-    await this.#producer?.disconnect();
+    if (this.#producer) await inTime(this.#producer.disconnect()).catch(() => undefined);
   }
 
   #enqueue(partition: number, records: readonly Uint8Array[]): Promise<void> {

@@ -32,18 +32,17 @@ const retryMs = 250;
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   const { brokers: addresses, topic, partitions: partitionCount, clientId = 'varve' } = options;
   const kafka = newKafka(addresses, clientId);
-  const cluster = newCluster(kafka);
   const appender = new Appender(kafka, addresses, topic);
-  const brokers = new TopicBrokers(cluster, addresses, topic);
-  const log = new KafkaEventLog({ brokers, appender, partitionCount });
+  const brokers = new TopicBrokers(newCluster(kafka), addresses, topic);
+  const parts = { brokers, appender, partitionCount };
+  const unnamed = new KafkaEventLog(parts, '');
   try {
     checkVersions(await brokers.versions(), addresses.join(','));
     const isNew = await makeOrCheckTopic(kafka, addresses, options);
     await brokers.connect();
-    log.id = await readOrMakeIdentity(log, topic, isNew);
-    return log;
+    return new KafkaEventLog(parts, await readOrMakeIdentity(unnamed, topic, isNew));
   } catch (error) {
-    await log.close();
+    await unnamed.close();
     throw error;
   }
 }
@@ -55,14 +54,15 @@ interface Parts {
 }
 
 class KafkaEventLog implements EventLog {
-  id = '';
+  readonly id: string;
   readonly partitionCount: number;
   readonly #brokers: TopicBrokers;
   readonly #appender: Appender;
   readonly #ends: EndQuestions;
   readonly #tail: Tail;
 
-  constructor({ brokers, appender, partitionCount }: Parts) {
+  constructor({ brokers, appender, partitionCount }: Parts, id: string) {
+    this.id = id;
     this.#brokers = brokers;
     this.#appender = appender;
     this.partitionCount = partitionCount;

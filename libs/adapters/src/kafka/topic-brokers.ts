@@ -47,9 +47,10 @@ export class TopicBrokers {
     }
   }
 
+  /** What is asked at the moment is waited for, but not for a broker that hangs. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#cluster.disconnect();
+    await inTime(this.#cluster.disconnect()).catch(() => undefined);
   }
 
   /** The broker that leads the partition, as far as is known. @throws UNAVAILABLE when nobody does */
