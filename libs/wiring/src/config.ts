@@ -68,7 +68,8 @@ export const settings = {
   },
   VARVE_BLOB_STORE: {
     standard: 'file:$VARVE_DATA',
-    meaning: 'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL] or memory:',
+    meaning:
+      'The blob store: file:FOLDER, s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL&sweep=HOURS] or memory:',
   },
   VARVE_LOG_LEVEL: { standard: 'info', meaning: `What is logged to standard error: ${logLevels.join(', ')}` },
   VARVE_TREE_CACHE_MIB: { standard: '96', meaning: 'MiB of merged trees that are kept in memory, 16 to 65536' },

@@ -60,6 +60,8 @@ export interface S3Location {
   /** The endpoint as those reach it who get a presigned URL; null for the same. */
   readonly publicEndpoint: string | null;
   readonly region: string;
+  /** An upload that nobody has touched for so long is removed. */
+  readonly sweepAfterHours: number;
   readonly credentials: S3Credentials;
 }
 

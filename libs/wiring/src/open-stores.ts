@@ -101,7 +101,8 @@ export function redisAddress({ host, port, isTls, username, password, database }
   };
 }
 
-function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentials }: S3Location): S3Options {
+function s3Options({ publicEndpoint, sweepAfterHours, credentials, ...location }: S3Location): S3Options {
+  const { endpoint, bucket, prefix, region } = location;
   const { accessKey, secretKey, sessionToken } = credentials;
   return {
     endpoint,
@@ -112,5 +113,6 @@ function s3Options({ endpoint, publicEndpoint, bucket, prefix, region, credentia
     secretKey: secretKey.reveal(),
     ...(sessionToken && { sessionToken: sessionToken.reveal() }),
     ...(publicEndpoint !== null && { publicEndpoint }),
+    sweepAfterMs: sweepAfterHours * 3_600_000,
   };
 }

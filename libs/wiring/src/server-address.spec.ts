@@ -74,6 +74,7 @@ describe('a blob store on S3', () => {
       endpoint: 'http://127.0.0.1:9000',
       publicEndpoint: null,
       region: 'eu-1',
+      sweepAfterHours: 6,
     });
     expect(location.credentials.accessKey).toBe('AKIA');
     expect(location.credentials.secretKey.reveal()).toBe('hidden');
@@ -81,10 +82,11 @@ describe('a blob store on S3', () => {
   });
 
   it('is at AWS unless another endpoint is given', () => {
-    const location = parseS3('s3://blobs?region=eu-west-1&public=https://blobs.example:8443', credentials);
+    const location = parseS3('s3://blobs?region=eu-west-1&public=https://blobs.example:8443&sweep=24', credentials);
     expect(location).toMatchObject({
       endpoint: 'https://s3.eu-west-1.amazonaws.com',
       publicEndpoint: 'https://blobs.example:8443',
+      sweepAfterHours: 24,
     });
   });
 
@@ -98,6 +100,7 @@ describe('a blob store on S3', () => {
     ['s3://blobs?endpoint=http://host/path', 'endpoint is not http://HOST:PORT'],
     ['s3://blobs?public=blobs.example', 'public is not http://HOST:PORT'],
     ['s3://blobs?region=a/b', 'region="a/b" is not'],
+    ['s3://blobs?sweep=0', 'sweep is "0"; expected a whole number from 1 to 720'],
   ])('is not %s', (text, message) => {
     expect(() => parseS3(text, credentials)).toThrow(message);
     expect(() => parseS3(text, credentials)).not.toThrow('secret');

@@ -4,7 +4,7 @@ import { type KafkaLocation, type RedisLocation, type S3Credentials, type S3Loca
 export const serverAddress = {
   kafka: 'kafka://HOST:PORT[,HOST:PORT]/TOPIC[?partitions=N&replication=N]',
   redis: 'redis[s]://[USER:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT]',
-  s3: 's3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL]',
+  s3: 's3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&public=URL&sweep=HOURS]',
 } as const;
 
 const partitionsDefault = 16;
@@ -13,6 +13,8 @@ const replicationMax = 100;
 const redisPort = 6_379;
 const redisDatabasesMax = 1_000_000;
 const regionDefault = 'us-east-1';
+const sweepHoursDefault = 6;
+const sweepHoursMax = 720;
 
 /** The event log on Kafka. Throws a plain error that says what is wrong; `loadConfig` gathers them. */
 export function parseKafka(text: string): KafkaLocation {
@@ -51,7 +53,7 @@ export function parseRedis(text: string): RedisLocation {
  * Throws as `parseKafka` does.
  */
 export function parseS3(text: string, environment: Readonly<Record<string, string | undefined>>): S3Location {
-  const { authority: bucket, path: prefix, query } = split('s3', text, ['endpoint', 'region', 'public']);
+  const { authority: bucket, path: prefix, query } = split('s3', text, ['endpoint', 'region', 'public', 'sweep']);
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
     throw new Error(`"${bucket}" is not a bucket: 3 to 63 small letters, digits, "." and "-"`);
   }
@@ -63,8 +65,18 @@ export function parseS3(text: string, environment: Readonly<Record<string, strin
   const endpoint = endpointIn('endpoint', query.get('endpoint') ?? `https://s3.${region}.amazonaws.com`);
   const outside = query.get('public');
   const publicEndpoint = outside === undefined ? null : endpointIn('public', outside);
+  const sweepAfterHours = whole('sweep', query.get('sweep') ?? String(sweepHoursDefault), 1, sweepHoursMax);
   const credentials = credentialsIn(environment);
-  return Object.freeze({ scheme: 's3', bucket, prefix, endpoint, publicEndpoint, region, credentials });
+  return Object.freeze({
+    scheme: 's3',
+    bucket,
+    prefix,
+    endpoint,
+    publicEndpoint,
+    region,
+    sweepAfterHours,
+    credentials,
+  });
 }
 
 function endpointIn(name: string, text: string): string {
