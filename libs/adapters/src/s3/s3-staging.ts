@@ -46,7 +46,7 @@ export class S3Staging {
       seal: async () => {
         assert(digest, 'a blob is sealed after it is finished');
         const address: BlobAddress = { digest, incarnation: randomBytes(16).toString('hex') };
-        await this.#upload(spool, this.#keyOf(address));
+        await this.#uploadBlob(spool, this.#keyOf(address));
         return address;
       },
       discard: () => this.#discard(spool),
@@ -101,18 +101,20 @@ export class S3Staging {
     await staging.discard();
   }
 
+  async #uploadBlob(spool: UploadSpool, key: string): Promise<void> {
+    try {
+      await this.#upload(spool, key);
+    } catch (error) {
+      // An answer may have been lost on its way, and the object be there; nobody else has this key.
+      void this.#settings.requests.remove(key).catch(() => undefined);
+      throw error;
+    }
+  }
+
   async #upload(spool: UploadSpool, key: string): Promise<void> {
     const { requests, partBytes } = this.#settings;
     if (spool.size > partBytes) await this.#uploadInParts(spool, key);
-    else {
-      try {
-        await requests.put(key, await spool.read());
-      } catch (error) {
-        // An answer may have been lost on its way, and the object be there.
-        void requests.remove(key).catch(() => undefined);
-        throw error;
-      }
-    }
+    else await requests.put(key, await spool.read());
     await this.#discard(spool);
   }
 
