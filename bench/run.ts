@@ -6,6 +6,7 @@ import { benchConcurrency } from './concurrency.js';
 import { benchDepth } from './depth.js';
 import { benchInflate } from './inflate.js';
 import { benchDistributed } from './distributed.js';
+import { benchGrpc } from './grpc.js';
 import { benchIngest } from './ingest.js';
 import { benchLoad } from './load.js';
 import { machine } from './measure.js';
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, Bench>> = {
   depth: { run: benchDepth, quick: '150' },
   memory: { run: benchMemory, quick: '50000' },
   concurrency: { run: benchConcurrency, quick: '8' },
+  grpc: { run: benchGrpc, quick: '32' },
   rebuild: { run: benchRebuild, quick: '5000' },
   distributed: { run: benchDistributed, quick: false },
 };

@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { VarveError } from '#core/error';
+import { chunkOf, decodeChunk, encodeChunk } from './chunk-codec.js';
 
 /** Stands for a message whose bytes are none, so that our own refusal can answer it. */
 export class MalformedMessage {
@@ -15,17 +16,25 @@ export class MalformedMessage {
   }
 }
 
-/** The same service, but what cannot be read becomes a value: grpc-js would call it an error of the server's own. */
+/**
+ * The same service, but what cannot be read becomes a value, for grpc-js would call it an error of the server's own; and
+ * chunks of bytes are copied less.
+ */
 export function lenientService<Definition extends ServiceDefinition>(definition: Definition): Definition {
   const methods = Object.entries(definition).map(([name, method]) => {
     const requestDeserialize = (bytes: Buffer): unknown => {
       try {
-        return method.requestDeserialize(bytes);
+        const chunk = method.requestStream ? decodeChunk(bytes) : undefined;
+        return chunk ? { part: { $case: 'chunk', value: chunk } } : method.requestDeserialize(bytes);
       } catch (cause) {
         return new MalformedMessage(cause);
       }
     };
-    return [name, { ...method, requestDeserialize }] as const;
+    const responseSerialize = (message: unknown): Buffer => {
+      const chunk = method.responseStream ? chunkOf(message) : undefined;
+      return chunk ? encodeChunk(chunk) : method.responseSerialize(message);
+    };
+    return [name, { ...method, requestDeserialize, responseSerialize }] as const;
   });
   return Object.fromEntries(methods) as unknown as Definition;
 }
