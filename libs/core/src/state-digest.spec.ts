@@ -39,7 +39,7 @@ describe('the state digest', () => {
     expect(stateDigestOf([emptyStateDigest])).toBe(emptyStateDigest);
     const [high, low] = ['f'.repeat(64), `${'0'.repeat(63)}3`];
     expect(stateDigestOf([high, low])).toBe(`${'0'.repeat(63)}2`);
-    const changes: readonly Change[] = [setRef(null, 'a', 1), { type: 'outcome', before: null, after: outcome }];
+    const changes: readonly Change[] = [setRef(null, 'a', 1), { type: 'outcome', after: outcome }];
     const apart = changes.map((change) => stateDigestAfter('0'.repeat(64), [change]));
     expect(stateDigestOf(apart)).toBe(stateDigestAfter('0'.repeat(64), changes));
   });

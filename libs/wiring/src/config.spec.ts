@@ -64,7 +64,15 @@ describe('loadConfig', () => {
   });
 
   it('leaves the variables of the command line and of tests alone', () => {
-    expect(mistakesOf({ VARVE_SERVER: 'x', VARVE_REPO: 'y', VARVE_ACTOR: 'z', VARVE_TEST_S3: '1' })).toEqual([]);
+    expect(
+      mistakesOf({
+        VARVE_SERVER: 'x',
+        VARVE_REPO: 'y',
+        VARVE_ACTOR: 'z',
+        VARVE_TEST_S3: '1',
+        VARVE_SERVICES_CACHE: '/c',
+      }),
+    ).toEqual([]);
   });
 
   it('names every mistake at once', () => {

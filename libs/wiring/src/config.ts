@@ -98,9 +98,9 @@ export const settings = {
 
 type SettingName = keyof typeof settings;
 const prefix = 'VARVE_';
-/** Variables of the command line and of the tests, which may stand in the same environment. */
+/** Variables of the command line, of the tests and of their servers, which may stand in the same environment. */
 const othersNames = new Set(['VARVE_SERVER', 'VARVE_REPO', 'VARVE_ACTOR', 'VARVE_DEBUG']);
-const othersPrefix = 'VARVE_TEST_';
+const othersPrefixes = ['VARVE_TEST_', 'VARVE_SERVICES_'];
 
 /**
  * Reads the configuration and freezes it. An empty variable counts as one that is not set.
@@ -153,7 +153,7 @@ function withoutSecrets(text: string): string {
 function unknownNames(environment: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(environment)
     .filter((name) => name.startsWith(prefix) && !(name in settings))
-    .filter((name) => !othersNames.has(name) && !name.startsWith(othersPrefix))
+    .filter((name) => !othersNames.has(name) && !othersPrefixes.some((others) => name.startsWith(others)))
     .toSorted()
     .map((name) => `${name} is not a setting; there are ${Object.keys(settings).join(', ')}`);
 }
