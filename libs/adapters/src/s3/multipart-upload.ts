@@ -34,15 +34,21 @@ export class MultipartUpload {
   readonly #settings: UploadSettings;
   readonly #key: string;
   readonly #uploadId: string;
+  /** Nobody knows of another upload of ours with this key. */
+  readonly #isOnly: boolean;
   readonly #marker: UploadMarker;
   readonly #parts: Promise<UploadedPart | undefined>[] = [];
   #failure: unknown;
   #size = 0;
 
-  private constructor(settings: UploadSettings, key: string, uploadId: string, marker: UploadMarker) {
+  private constructor(
+    settings: UploadSettings,
+    { key, uploadId, isOnly, marker }: { key: string; uploadId: string; isOnly: boolean; marker: UploadMarker },
+  ) {
     this.#settings = settings;
     this.#key = key;
     this.#uploadId = uploadId;
+    this.#isOnly = isOnly;
     this.#marker = marker;
   }
 
@@ -51,9 +57,10 @@ export class MultipartUpload {
     const marker = new UploadMarker(settings.requests, { staging: settings.staging, key });
     await marker.set(settings.sweepAfterMs);
     try {
-      return new MultipartUpload(settings, key, await settings.requests.beginUpload(key), marker);
+      return new MultipartUpload(settings, { key, marker, ...(await settings.requests.beginUpload(key)) });
     } catch (error) {
-      await marker.clear();
+      // It may have begun for all we know.
+      marker.abandon();
       throw error;
     }
   }
@@ -79,7 +86,7 @@ export class MultipartUpload {
     const parts = await this.#settled();
     if (this.#failure !== undefined) throw this.#failure as Error;
     await this.#settings.requests.completeUpload(this.#key, this.#uploadId, parts, this.#size);
-    await this.#marker.clear();
+    await this.#end();
   }
 
   /** Leaves nothing behind, or the marker by which it is swept. */
@@ -87,10 +94,16 @@ export class MultipartUpload {
     await this.#settled();
     try {
       await this.#settings.requests.abortUpload(this.#key, this.#uploadId);
-      await this.#marker.clear();
+      await this.#end();
     } catch {
       this.#marker.abandon();
     }
+  }
+
+  /** The marker stays, to be swept, when there may be an upload that only a sweep finds. */
+  async #end(): Promise<void> {
+    if (this.#isOnly) await this.#marker.clear();
+    else this.#marker.abandon();
   }
 
   async #settled(): Promise<UploadedPart[]> {

@@ -115,9 +115,14 @@ export class S3Requests {
     }
   }
 
-  /** The new upload's id. @throws UNAVAILABLE */
-  beginUpload(key: string): Promise<string> {
-    return this.#do('begin to store', key, () => this.#client.initiateNewMultipartUpload(this.#bucket, key, {}));
+  /** An answer may be lost and asked for again: then there may be others that nobody knows (not `isOnly`). @throws UNAVAILABLE */
+  async beginUpload(key: string): Promise<{ readonly uploadId: string; readonly isOnly: boolean }> {
+    let tries = 0;
+    const uploadId = await this.#do('begin to store', key, () => {
+      tries += 1;
+      return this.#client.initiateNewMultipartUpload(this.#bucket, key, {});
+    });
+    return { uploadId, isOnly: tries === 1 };
   }
 
   /** Parts count from 1; all but the last have the same size. @throws STORAGE_FULL, UNAVAILABLE */
