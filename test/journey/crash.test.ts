@@ -4,11 +4,13 @@ import { collect, collectBytes } from '../fixture/bytes-random.js';
 import { readTar } from '#tar/read-tar';
 import { type Workspace, workspace } from './harness/archives.js';
 import { branchWriter, clientOf, type CrashWriter, fileOf, loadWriter } from './harness/crash-writer.js';
+import { isCluster, patience } from './harness/mode.js';
 import { randomOf } from './harness/random.js';
 import { type Server, startServer } from './harness/server.js';
 import { storedIn } from './harness/stored.js';
 
-const kills = 12;
+/** Each takes a start of everything. */
+const kills = isCluster ? 5 : 12;
 const repo = 'crash/app';
 const seed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000);
 
@@ -22,48 +24,52 @@ afterAll(async () => {
   await work?.remove();
 });
 
-it(`keeps what it acknowledged and nothing half, over ${kills} kills at random instants (VARVE_TEST_SEED=${seed})`, async () => {
-  const random = randomOf(seed);
-  const branches = ['one', 'two', 'three'].map((branch, i) => ({ branch, seed: seed + i * 7919 }));
-  const writers = branches.map((one) => branchWriter(repo, one.branch, one.seed));
-  const loader = loadWriter('crash/load', seed + 104_729);
-  const data = `${work.path}/data`;
-
-  server = await startServer({ data });
-  const setUp = clientOf(server.url);
-  await setUp.createRepository(repo);
-  for (const { branch } of branches)
-    await setUp.moveRef(repo, `refs/heads/${branch}`, { to: 'main', operation: 'branch' });
-  setUp.close();
-
-  for (let kill = 0; kill < kills; kill++) {
-    const running = [...writers, loader].map((writer) => writer.run(server!.url));
-    await delay(30 + random() * 400);
-    await server.kill();
-    await Promise.all(running);
+it(
+  `keeps what it acknowledged and nothing half, over ${kills} kills at random instants (VARVE_TEST_SEED=${seed})`,
+  async () => {
+    const random = randomOf(seed);
+    const branches = ['one', 'two', 'three'].map((branch, i) => ({ branch, seed: seed + i * 7919 }));
+    const writers = branches.map((one) => branchWriter(repo, one.branch, one.seed));
+    const loader = loadWriter('crash/load', seed + 104_729);
+    const data = `${work.path}/data`;
 
     server = await startServer({ data });
-    expect((await storedIn(data)).staging).toEqual([]);
-    const client = clientOf(server.url);
-    for (const [i, writer] of writers.entries()) await expectBranch(client, writer, branches[i]!);
-    await expectLoads(client, loader);
-    for (const writer of [...writers, loader]) await writer.settle(server.url);
-    for (const [i, writer] of writers.entries())
-      expect(await messagesOf(client, branches[i]!.branch)).toEqual(namesOf(writer));
-    client.close();
-  }
+    const setUp = clientOf(server.url);
+    await setUp.createRepository(repo);
+    for (const { branch } of branches)
+      await setUp.moveRef(repo, `refs/heads/${branch}`, { to: 'main', operation: 'branch' });
+    setUp.close();
 
-  const client = clientOf(server.url);
-  const state = await client.state();
-  const rebuilt = await client.rebuild();
-  expect(rebuilt).toMatchObject({ sameAsBefore: true, stateDigest: state.partitions[0]?.stateDigest });
-  expect((await storedIn(data)).staging).toEqual([]);
-  for (const [i, writer] of writers.entries()) await expectFiles(client, writer, branches[i]!);
-  const written = [...writers, loader].reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
-  // Slow machines write less between two kills; a run that wrote nearly nothing has shown nearly nothing.
-  expect(written).toBeGreaterThan(kills);
-  client.close();
-}, 120_000);
+    for (let kill = 0; kill < kills; kill++) {
+      const running = [...writers, loader].map((writer) => writer.run(server!.url));
+      await delay(30 + random() * 400);
+      await server.kill();
+      await Promise.all(running);
+
+      server = await startServer({ data });
+      expect((await storedIn(data)).staging).toEqual([]);
+      const client = clientOf(server.url);
+      for (const [i, writer] of writers.entries()) await expectBranch(client, writer, branches[i]!);
+      await expectLoads(client, loader);
+      for (const writer of [...writers, loader]) await writer.settle(server.url);
+      for (const [i, writer] of writers.entries())
+        expect(await messagesOf(client, branches[i]!.branch)).toEqual(namesOf(writer));
+      client.close();
+    }
+
+    const client = clientOf(server.url);
+    const state = await client.state();
+    const rebuilt = await client.rebuild();
+    expect(rebuilt).toMatchObject({ sameAsBefore: true, stateDigest: state.partitions[0]?.stateDigest });
+    expect((await storedIn(data)).staging).toEqual([]);
+    for (const [i, writer] of writers.entries()) await expectFiles(client, writer, branches[i]!);
+    const written = [...writers, loader].reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
+    // Slow machines write less between two kills; a run that wrote nearly nothing has shown nearly nothing.
+    expect(written).toBeGreaterThan(kills);
+    client.close();
+  },
+  120_000 * patience,
+);
 
 /** The branch is what was acknowledged, or that and all of the one write without an answer. */
 async function expectBranch(client: VarveClient, writer: CrashWriter, { branch }: { branch: string }): Promise<void> {

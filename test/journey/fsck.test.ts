@@ -11,7 +11,7 @@ import { fsckRules } from '#query/fsck-finding';
 import { layer } from '../fixture/layer-builder.js';
 import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { appImage, baseLayer, webImage, type Workspace, workspace } from './harness/archives.js';
-import { embedded } from './harness/mode.js';
+import { embedded, patience } from './harness/mode.js';
 import { cleanEnvironment, projectRoot, type Server, startServer } from './harness/server.js';
 import { storedIn } from './harness/stored.js';
 import { type Varve, varveAt } from './harness/varve.js';
@@ -291,28 +291,32 @@ onFiles.describe('damage is found, each by its own word', () => {
   });
 });
 
-it('stops when its client goes away', async () => {
-  const data = await mkdtemp(join(tmpdir(), 'varve-fsck-'));
-  const server = await startServer({ data });
-  try {
-    const varve = varveAt(server.url);
-    const large = await work.file('large.tar', layer({ large: randomBytes(300 << 20) }).tar);
-    await succeed(varve('init', 'big'));
-    await succeed(varve('commit', large, '-m', 'large', '--repo', 'big'));
-    const answer = await post(`${server.url}/api/v1/fsck`);
-    const first = await new Promise<string>((resolve) =>
-      answer.once('data', (bytes: Buffer) => resolve(bytes.toString())),
-    );
-    expect(JSON.parse(first.split('\n')[0] as string)).toMatchObject({ type: 'progress' });
-    answer.destroy();
-    const cpuAfterwards = await settledCpu(server.pid);
-    expect(cpuAfterwards).toBeLessThan(20);
-    expect((await varve('fsck')).code).toBe(0);
-  } finally {
-    await server.kill();
-    await rm(data, { recursive: true, force: true });
-  }
-}, 60_000);
+it(
+  'stops when its client goes away',
+  async () => {
+    const data = await mkdtemp(join(tmpdir(), 'varve-fsck-'));
+    const server = await startServer({ data });
+    try {
+      const varve = varveAt(server.url);
+      const large = await work.file('large.tar', layer({ large: randomBytes(300 << 20) }).tar);
+      await succeed(varve('init', 'big'));
+      await succeed(varve('commit', large, '-m', 'large', '--repo', 'big'));
+      const answer = await post(`${server.url}/api/v1/fsck`);
+      const first = await new Promise<string>((resolve) =>
+        answer.once('data', (bytes: Buffer) => resolve(bytes.toString())),
+      );
+      expect(JSON.parse(first.split('\n')[0] as string)).toMatchObject({ type: 'progress' });
+      answer.destroy();
+      const cpuAfterwards = await settledCpu(server.pid);
+      expect(cpuAfterwards).toBeLessThan(20);
+      expect((await varve('fsck')).code).toBe(0);
+    } finally {
+      await server.kill();
+      await rm(data, { recursive: true, force: true });
+    }
+  },
+  60_000 * patience,
+);
 
 describe('completion', () => {
   const hasBash = spawnSync('bash', ['-c', 'true']).status === 0;

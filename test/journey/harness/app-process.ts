@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const projectRoot = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '');
-export const startMaxMs = 20_000;
+/** A watchdog: one that ends before is noticed at once, and a busy machine may take its time. */
+export const startMaxMs = 90_000;
 
 export type AppName = 'standalone' | 'gateway' | 'projector' | 'materializer';
 

@@ -5,6 +5,9 @@
  */
 export const isCluster = process.env['VARVE_TEST_MODE'] === 'cluster';
 
+/** By how much the watchdogs of long tests wait longer: a cluster is three processes and three servers on one machine. */
+export const patience = isCluster ? 4 : 1;
+
 /**
  * For tests of what only one process on its own files has; the reason says what that is. With servers they are skipped,
  * and show: `embedded('a folder has a lock').it('refuses …', …)`.
