@@ -36,7 +36,7 @@ export class Tail {
     try {
       while (!signal.aborted) {
         const records = follower.take();
-        this.#fetchAt(this.#brokers.leaderOf(partition));
+        this.#fetchWhereWanted();
         if (records.length > 0) yield records;
         else await follower.more();
       }
@@ -46,25 +46,31 @@ export class Tail {
     }
   }
 
-  /** Fetches at this broker as long as somebody wants what it leads. */
-  #fetchAt(leader: number): void {
-    if (this.#fetching.has(leader)) return;
-    this.#fetching.add(leader);
-    void this.#fetchAll(leader);
+  /** One loop at each broker that leads what somebody has room for. Asked again whenever that may have changed. */
+  #fetchWhereWanted(): void {
+    for (const follower of this.#followers) {
+      const leader = follower.hasRoom ? this.#leaderFor(follower) : undefined;
+      if (leader === undefined || this.#fetching.has(leader)) continue;
+      this.#fetching.add(leader);
+      void this.#fetchAt(leader);
+    }
   }
 
-  async #fetchAll(leader: number): Promise<void> {
+  async #fetchAt(leader: number): Promise<void> {
     let from = this.#wantedAt(leader);
     try {
       for (; from.size > 0; from = this.#wantedAt(leader)) {
         const limits = { maxWaitTime: maxWaitMs, minBytes: 1, maxBytes: answerBytesMax, partitionBytesMax };
         await this.#give(leader, from, await this.#brokers.fetch(leader, 'may wait', from, limits));
+        // A partition may have moved to a broker at which nothing is fetched yet.
+        this.#fetchWhereWanted();
       }
     } catch (error) {
       for (const follower of this.#followers) if (from.has(follower.partition)) follower.fail(error);
-    } finally {
-      this.#fetching.delete(leader);
     }
+    this.#fetching.delete(leader);
+    // Who came while this one failed waits for the next.
+    this.#fetchWhereWanted();
   }
 
   /** By partition, where the follower stands that is furthest behind. A broker fills its answer in this order. */
@@ -72,7 +78,7 @@ export class Tail {
     const from = new Map<number, number>();
     for (const follower of this.#followers) {
       const { partition, next } = follower;
-      if (!follower.hasRoom || !this.#leads(leader, follower)) continue;
+      if (!follower.hasRoom || this.#leaderFor(follower) !== leader) continue;
       from.set(partition, Math.min(next, from.get(partition) ?? next));
     }
     const entries = [...from];
@@ -80,12 +86,12 @@ export class Tail {
     return new Map([...entries.slice(this.#turn), ...entries.slice(0, this.#turn)]);
   }
 
-  #leads(leader: number, follower: Follower): boolean {
+  #leaderFor(follower: Follower): number | undefined {
     try {
-      return this.#brokers.leaderOf(follower.partition) === leader;
+      return this.#brokers.leaderOf(follower.partition);
     } catch (error) {
       follower.fail(error);
-      return false;
+      return undefined;
     }
   }
 
@@ -145,10 +151,11 @@ class Follower {
     return records;
   }
 
-  /** Settles at the next `wake`. */
-  more(): Promise<void> {
+  /** Settles when there is something to take, or at the next `wake`. */
+  async more(): Promise<void> {
+    if (this.#failure || this.#ahead.length > 0) return;
     this.#waiting ??= Promise.withResolvers();
-    return this.#waiting.promise;
+    await this.#waiting.promise;
   }
 
   wake(): void {
