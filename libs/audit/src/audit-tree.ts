@@ -6,7 +6,7 @@ import { decodeEntry, encodeEntry } from './entry.js';
 import { GrowingTiles } from './growing-tiles.js';
 import { decodeMapPath, encodeMapPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
 import { type Hash, leafHash } from './merkle.js';
-import { emptyState, refKey, refValueHash } from './state-map.js';
+import { nothing, refKey, refValueHash } from './state-map.js';
 
 /** A record and what the fold made of it. */
 export interface JudgedRecord {
@@ -38,7 +38,7 @@ export class AuditTree {
   readonly #tiles: GrowingTiles;
   #size: AuditTreeSize;
   #time = 0;
-  #state: Hash = emptyState;
+  #state: Hash = nothing;
 
   private constructor(store: AuditStore, tree: number, { size, tiles }: { size: AuditTreeSize; tiles: GrowingTiles }) {
     this.#store = store;

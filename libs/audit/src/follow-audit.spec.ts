@@ -5,7 +5,7 @@ import { type AuditedHistory, auditedHistory, commits, shortLife, v3 } from '../
 import { decodeEntry, type AuditEntry } from './entry.js';
 import { rootOf } from './merkle.js';
 import { hashReader } from './read-hashes.js';
-import { emptyState } from './state-map.js';
+import { nothing } from './state-map.js';
 
 async function entriesOf({ store }: AuditedHistory): Promise<AuditEntry[]> {
   const rows = await store.entries(0, 0, 100_000);
@@ -40,7 +40,7 @@ describe('the entries of a partition', () => {
     const states = (await entriesOf(history)).map(({ state }) => state);
     await history.close();
 
-    expect(states[0]).toBe(emptyState);
+    expect(states[0]).toBe(nothing);
     expect(states[4]).toBe(states[3]);
     expect(states[6]).not.toBe(states[3]);
     expect(new Set(states).size).toBe(7);

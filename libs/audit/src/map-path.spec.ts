@@ -4,7 +4,6 @@ import { decodeMapPath, encodeMapPath, findKey, type MapPath, proofOf, writeKey 
 import type { Hash } from './merkle.js';
 import {
   bitOf,
-  emptyState,
   mapLeafHash,
   type MapLeaf,
   mapNodeHash,
@@ -64,7 +63,7 @@ describe('the map of refs', () => {
 
   it('shows what it held and what it did not, as it was after every move', async () => {
     const moves = new Moves();
-    const states: { root: Hash; held: Map<Hash, Hash> }[] = [{ root: emptyState, held: new Map() }];
+    const states: { root: Hash; held: Map<Hash, Hash> }[] = [{ root: nothing, held: new Map() }];
     for (const n of [1, 2, 3, 1, 4, 5, 2, 6, 7, 8, 1])
       states.push({ root: await moves.set(n), held: new Map(moves.held) });
 

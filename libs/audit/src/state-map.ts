@@ -11,11 +11,8 @@ import { type Hash, hashBytes } from './merkle.js';
  * key has, or that it has nothing.
  */
 
-/** The hash of a subtree without keys. */
+/** The hash of a subtree without keys, and the root of a map without any. */
 export const nothing = '\0'.repeat(hashBytes) as Hash;
-
-/** The root of a map without keys. */
-export const emptyState: Hash = nothing;
 
 /** Where the path of a key ends: at a leaf, of this key or of another, or at nothing. */
 export interface MapLeaf {
