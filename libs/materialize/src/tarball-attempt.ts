@@ -47,6 +47,7 @@ export class TarballAttempt {
   readonly #key: TarballKey;
   readonly #ending = new AbortController();
   readonly #stopping: AbortSignal;
+  /** There are bytes, and they are ours to remove. */
   #isVisible = false;
   #toldAt = -Infinity;
   #toldPhase: JobProgress['phase'] | undefined;
@@ -85,7 +86,10 @@ export class TarballAttempt {
       key: this.#key,
       signal: this.#ending.signal,
       onProgress: (progress) => this.#tell(progress),
-      beforeSeal: () => this.#keep(),
+      beforeSeal: async () => {
+        this.#isVisible = true;
+        await this.#keep();
+      },
     });
     this.#ending.signal.throwIfAborted();
     // If the queue takes it and its answer is lost, the bytes are wanted: let them lie until they are due, or for good.
@@ -100,7 +104,6 @@ export class TarballAttempt {
 
   /** Before the bytes are visible, and as long as they are worked on. */
   async #keep(): Promise<void> {
-    this.#isVisible = true;
     await this.#options.queue.discard(this.#key, this.#options.clock.now() + tryMs);
   }
 
