@@ -9,6 +9,7 @@ import type { Job } from './job-answer.js';
 import { JobQuestions } from './job-questions.js';
 import { defaultRetryPolicy, type RetryPolicy, withRetry } from './retry.js';
 import { openCompressedRootfs, openRootfs, type RootfsDownload } from './rootfs-download.js';
+import { countedDownload, type OnProgress } from './transfer.js';
 import { type RequestBody, Transport } from './transport.js';
 
 export interface ClientOptions {
@@ -18,6 +19,14 @@ export interface ClientOptions {
   readonly actor: string;
   readonly signal?: AbortSignal | undefined;
   readonly retry?: RetryPolicy;
+}
+
+/** What holds for some of what is asked. `deadlineMs` counts from when it is said, retries and streams included. */
+export interface Limits {
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlineMs?: number | undefined;
+  /** Told of the bytes of uploads and checkouts as they go. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** What any write may carry. `expect` is `<commit>.<version>` the ref must have now, `absent` that it must not exist. */
@@ -61,6 +70,7 @@ export interface Checkout {
  * never older than what this client has seen. Revisions and refs are text as people write them.
  */
 export class VarveClient {
+  readonly #options: ClientOptions;
   readonly #conversation: Conversation;
   /** Questions about files, layers and sizes. */
   readonly files: FileQuestions;
@@ -70,11 +80,24 @@ export class VarveClient {
   readonly jobs: JobQuestions;
 
   /** @throws REQUEST_INVALID when the address is none */
-  constructor({ server, actor, signal, retry = defaultRetryPolicy }: ClientOptions) {
-    this.#conversation = new Conversation({ server, actor, signal, retry });
+  constructor(options: ClientOptions, session?: Conversation) {
+    const { server, actor, signal, retry = defaultRetryPolicy } = options;
+    this.#options = options;
+    this.#conversation = session ?? new Conversation({ server, actor, signal, retry });
     this.files = new FileQuestions(this.#conversation);
     this.audit = new AuditQuestions(this.#conversation);
     this.jobs = new JobQuestions(this.#conversation);
+  }
+
+  /**
+   * The same client (its connections, and what it has seen) for what must end sooner, or is to tell how far it is: past the
+   * deadline it throws CANCELLED. `client.within({ deadlineMs: 5_000 }).refs('app')`
+   */
+  within({ signal, deadlineMs, onProgress }: Limits): VarveClient {
+    const signals = [signal, deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs)];
+    const given = signals.filter((one) => one !== undefined);
+    const ends = given.length > 1 ? AbortSignal.any(given) : given[0];
+    return new VarveClient(this.#options, this.#conversation.within({ signal: ends, onProgress }));
   }
 
   /** The newest position of the event log that an answer has named. */
@@ -328,7 +351,9 @@ export class VarveClient {
     const request = { path, headers: this.#conversation.readHeaders(), signal };
     const open = (): Promise<RootfsDownload> =>
       format === 'tar' ? openRootfs(transport, request) : openCompressedRootfs(transport, request);
-    return { commit, warning, download: await withRetry(open, { policy: defaultRetryPolicy, signal }) };
+    const download = await withRetry(open, { policy: defaultRetryPolicy, signal });
+    const { onProgress } = this.#conversation;
+    return { commit, warning, download: onProgress ? countedDownload(download, onProgress) : download };
   }
 
   /** Of any format with its length, so it resumes. Whoever holds the file gets nothing of this session but the URL. */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { VarveError } from '#core/error';
 import { parsePosition } from '#core/position';
 import { neverRetry, type RetryPolicy, withRetry } from './retry.js';
+import { countedBody, type OnProgress } from './transfer.js';
 import { type Exchange, type RequestBody, Transport } from './transport.js';
 
 /** `actor` is what the caller says of itself; `signal` stops whatever is under way. */
@@ -11,6 +12,8 @@ export interface ConversationOptions {
   readonly actor: string;
   readonly signal?: AbortSignal | undefined;
   readonly retry: RetryPolicy;
+  /** Told of the bytes of uploads as they go. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** A write. The key makes its retries, ours and the caller's, one write; without one a new one is made. */
@@ -37,13 +40,28 @@ export class Conversation {
   readonly #actor: string;
   readonly #retry: RetryPolicy;
   /** `<log>.<partition>` → the newest offset an answer has named. */
-  readonly #seen = new Map<string, number>();
+  readonly #seen: Map<string, number>;
+  readonly #options: ConversationOptions;
 
-  constructor(options: ConversationOptions) {
-    this.transport = new Transport(options.server);
+  /** `session`: shares the connections and what is known of positions with it. */
+  constructor(options: ConversationOptions, session?: Conversation) {
+    this.transport = session?.transport ?? new Transport(options.server);
+    this.#seen = session ? session.#seen : new Map();
+    this.#options = options;
     this.signal = options.signal;
     this.#actor = headerBytes(options.actor);
     this.#retry = options.retry;
+  }
+
+  /** The same session with ends of its own: both signals count. */
+  within({ signal, onProgress }: Pick<ConversationOptions, 'signal' | 'onProgress'>): Conversation {
+    const signals = [this.signal, signal].filter((one) => one !== undefined);
+    const options = { ...this.#options, onProgress: onProgress ?? this.#options.onProgress };
+    return new Conversation({ ...options, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] }, this);
+  }
+
+  get onProgress(): OnProgress | undefined {
+    return this.#options.onProgress;
   }
 
   /** The newest positions that answers have named, as `Varve-Min-Position` takes them; undefined before the first. */
@@ -55,6 +73,18 @@ export class Conversation {
   async read<T>(path: string, query: Query = {}): Promise<T> {
     const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
     return withRetry(() => this.#json<T>({ ...exchange, headers: this.readHeaders() }), this.#policy(this.#retry));
+  }
+
+  /** An answer that is text: a signed note, a proof, a key. */
+  text(path: string, query: Query = {}): Promise<string> {
+    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+    const ask = async (): Promise<string> => {
+      const response = await this.transport.send({ ...exchange, headers: this.readHeaders() });
+      const text = await readBody(response, exchange);
+      this.remember(response);
+      return text;
+    };
+    return withRetry(ask, this.#policy(this.#retry));
   }
 
   /** An answer that is text: a signed note, a proof, a key. */
@@ -111,7 +141,9 @@ export class Conversation {
   }
 
   async write<T>(writing: Writing): Promise<T> {
-    const body = writing.json === undefined ? writing.body : jsonBody(writing.json);
+    const { onProgress } = this.#options;
+    const upload = writing.body && onProgress ? countedBody(writing.body, onProgress) : writing.body;
+    const body = writing.json === undefined ? upload : jsonBody(writing.json);
     const exchange: Exchange = {
       method: writing.method,
       path: withQuery(writing.path, writing.query ?? {}),

@@ -11,13 +11,22 @@ export interface BadNetwork {
 
 /** Cuts one connection for each rule, after so many bytes of answer; without a rule left it lets everything pass. */
 export function cuttingProxy(serverUrl: string, cutAfterBytes: readonly number[]): Promise<BadNetwork> {
-  const rules = [...cutAfterBytes];
-  return openProxy(serverUrl, () => ({ afterBytes: rules.shift() ?? Number.POSITIVE_INFINITY, how: 'cut' }));
+  return openProxy(serverUrl, { down: cuts(cutAfterBytes), up: nothing });
+}
+
+/** The same on the way up: after so many bytes of request. */
+export function uploadCuttingProxy(serverUrl: string, cutAfterBytes: readonly number[]): Promise<BadNetwork> {
+  return openProxy(serverUrl, { down: nothing, up: cuts(cutAfterBytes) });
+}
+
+function cuts(afterBytes: readonly number[]): () => Rule {
+  const rules = [...afterBytes];
+  return () => ({ afterBytes: rules.shift() ?? Number.POSITIVE_INFINITY, how: 'cut' });
 }
 
 /** Lets so many bytes of each answer pass, and then holds still without a word. */
 export function stallingProxy(serverUrl: string, afterBytes: number): Promise<BadNetwork> {
-  return openProxy(serverUrl, () => ({ afterBytes, how: 'stall' }));
+  return openProxy(serverUrl, { down: () => ({ afterBytes, how: 'stall' }), up: nothing });
 }
 
 interface Rule {
@@ -25,7 +34,9 @@ interface Rule {
   readonly how: 'cut' | 'stall';
 }
 
-async function openProxy(serverUrl: string, nextRule: () => Rule): Promise<BadNetwork> {
+const nothing = (): Rule => ({ afterBytes: Number.POSITIVE_INFINITY, how: 'cut' });
+
+async function openProxy(serverUrl: string, { down, up }: { down: () => Rule; up: () => Rule }): Promise<BadNetwork> {
   const port = Number(new URL(serverUrl).port);
   const open = new Set<Socket>();
   let connections = 0;
@@ -33,8 +44,8 @@ async function openProxy(serverUrl: string, nextRule: () => Rule): Promise<BadNe
     connections++;
     const server = connect(port, '127.0.0.1');
     open.add(client).add(server);
-    pass(client, server, { afterBytes: Number.POSITIVE_INFINITY, how: 'cut' });
-    pass(server, client, nextRule());
+    pass(client, server, up());
+    pass(server, client, down());
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
