@@ -185,6 +185,34 @@ describe('TarballWorker', () => {
     expect((await stored()).map(({ address }) => address.key)).toEqual([tarball.key]);
   });
 
+  it('leaves what it published where it is when the queue took it and its answer was lost', async () => {
+    await queue.ensure(wishFor());
+    const through = wrapped(queue, {
+      complete: async (held, tarball) => {
+        await new Promise((resolve) => void setTimeout(resolve, 20));
+        await queue.complete(held, tarball);
+        throw new VarveError('UNAVAILABLE', 'the answer was lost');
+      },
+    });
+    const { made, ends } = worker('w', { through });
+    await made.workOne();
+    expect(ends).toMatchObject([{ outcome: 'failed', failure: { code: 'UNAVAILABLE' } }]);
+    const tarball = (await queue.tarball(wishFor().name)) as Tarball;
+    expect((await bytesOf(tarball)).equals(plain)).toBe(true);
+    expect(await jobOf()).toMatchObject({ state: 'done' });
+    clock.ms += 60 * minute;
+    await sweep();
+    expect((await stored()).length).toBe(1);
+  });
+
+  it('goes on while the queue is away for a moment', async () => {
+    await queue.ensure(wishFor());
+    const away = async (): Promise<never> => Promise.reject(new VarveError('UNAVAILABLE', 'no server answers'));
+    const { made, ends } = worker('w', { through: wrapped(queue, { renew: away, progress: away }) });
+    await made.workOne();
+    expect(ends).toMatchObject([{ outcome: 'published' }]);
+  });
+
   it('ends when the job is cancelled, and leaves nothing behind', async () => {
     await queue.ensure(wishFor());
     let written = 0;
