@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { S3Options } from '#adapters/s3/s3-options';
@@ -10,44 +7,11 @@ import type { BlobStore } from '#ports/blob-store';
 import { readBlob } from '#ports/read-blob';
 import { collect, randomBytesOf } from '../fixture/bytes-random.js';
 import { s3Client, s3Place, s3Servers } from '../fixture/s3-bucket.js';
-
-type Asked = (message: IncomingMessage) => boolean;
+import { type Asked, Line } from './s3-line.js';
 
 const windowMs = 3_000;
 const small = randomBytesOf(1, 1_000);
 const large = randomBytesOf(2, 20 << 20);
-
-/** Hands every request on to the server; the first that `isLost` knows is done, and its answer never comes back. */
-class Line {
-  readonly #server: Server;
-  isLost: Asked = () => false;
-  lost = 0;
-
-  constructor(target: string) {
-    this.#server = createServer((incoming, outgoing) => {
-      const { hostname, port } = new URL(target);
-      const isLost = this.lost === 0 && this.isLost(incoming);
-      if (isLost) this.lost += 1;
-      const { method, url: path, headers } = incoming;
-      const passed = request({ hostname, port, method, path, headers }, (answer) => {
-        if (isLost) answer.resume().once('end', () => incoming.socket.destroy());
-        else answer.pipe(outgoing.writeHead(answer.statusCode ?? 500, answer.headers));
-      });
-      passed.once('error', () => incoming.socket.destroy());
-      incoming.pipe(passed);
-    });
-  }
-
-  async open(): Promise<string> {
-    await once(this.#server.listen(0, '127.0.0.1'), 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
 
 describe.each(s3Servers)('an answer of $name that is lost', ({ needs }) => {
   let place: S3Options;
