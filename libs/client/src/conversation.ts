@@ -87,18 +87,6 @@ export class Conversation {
     return withRetry(ask, this.#policy(this.#retry));
   }
 
-  /** An answer that is text: a signed note, a proof, a key. */
-  text(path: string, query: Query = {}): Promise<string> {
-    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
-    const ask = async (): Promise<string> => {
-      const response = await this.transport.send({ ...exchange, headers: this.readHeaders() });
-      const text = await readBody(response, exchange);
-      this.remember(response);
-      return text;
-    };
-    return withRetry(ask, this.#policy(this.#retry));
-  }
-
   /**
    * An answer in lines of JSON, as they come; the last one has the type `summary`. Asked for again only until it begins.
    * @throws UNAVAILABLE when it breaks off before its summary
