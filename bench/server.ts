@@ -24,7 +24,7 @@ export async function startApp(
   env: Readonly<Record<string, string>>,
 ): Promise<Server> {
   const url = `http://127.0.0.1:${await freePort()}`;
-  const child = spawn(process.execPath, [join(root, `dist/apps/${app}/src/main.js`)], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=8', join(root, `dist/apps/${app}/src/main.js`)], {
     env: {
       PATH: process.env['PATH'],
       VARVE_LISTEN: url.slice('http://'.length),
