@@ -17,6 +17,8 @@ export class Session {
   readonly client: VarveClient;
   readonly output: Output;
   readonly signal: AbortSignal;
+  /** The time or position that questions are about; undefined for now. */
+  readonly at: string | undefined;
   readonly #repo: string | undefined;
 
   constructor(options: GlobalOptions, signal: AbortSignal) {
@@ -33,6 +35,7 @@ export class Session {
       env: process.env,
     });
     this.signal = signal;
+    this.at = options.at;
     this.#repo = options.repo ?? process.env['VARVE_REPO'];
   }
 

@@ -9,7 +9,6 @@ import { verifiedText } from '../verified-text.js';
 
 interface Options {
   readonly ref?: string;
-  readonly at?: string;
   readonly record?: string;
   readonly key?: string;
   readonly checkpoint?: string;
@@ -24,14 +23,13 @@ export function auditProofCommand(run: Run): Command {
         'or with --record what became of a record. The file is linked to the last checkpoint that this machine has seen.',
     )
     .option('--ref <ref>', 'the branch or tag: main, heads/main, tags/v3')
-    .option('--at <when>', 'a time (2026-11-01T00:00:00Z, 3.days.ago) or a position; default: now')
     .option('--record <position>', 'a record instead of a ref, as varve audit log names it')
     .option('--key <key>', 'check it with this public key (a file or the text), not with what the server says')
     .option('--checkpoint <file>', 'link it to this checkpoint instead of the last one seen')
     .option('-o, --output <file>', 'where to write it; - for standard output', 'varve.tlog-proof')
     .action(
-      run<Options>(async (session, { ref, at, record, key, checkpoint, output: path = '-' }) => {
-        const { client, output } = session;
+      run<Options>(async (session, { ref, record, key, checkpoint, output: path = '-' }) => {
+        const { client, output, at } = session;
         const question =
           record === undefined ? { repo: await session.repository(), ref: ref ?? 'main', at } : { record };
         const verifier = await readVerifier(key ?? (await client.audit.key()));
