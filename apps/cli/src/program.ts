@@ -50,9 +50,9 @@ const verbs: readonly Verb[] = [
   { name: 'import', group: groups.bytes, summary: 'take in a root filesystem as an image of one layer', load: async (run) => (await import('./commands/import.js')).importCommand(run) },
   { name: 'commit', group: groups.bytes, summary: 'put a layer on a branch', load: async (run) => (await import('./commands/commit.js')).commitCommand(run) },
   { name: 'checkout', group: groups.bytes, summary: 'write the root filesystem of a commit', load: async (run) => (await import('./commands/checkout.js')).checkoutCommand(run) },
+  { name: 'audit', group: groups.care, summary: 'ask who did what, and prove what a ref pointed at', load: async (run) => (await import('./commands/audit.js')).auditCommand(run) },
   { name: 'materialize', group: groups.bytes, summary: 'have a root filesystem lie ready as a file', load: async (run) => (await import('./commands/materialize.js')).materializeCommand(run) },
   { name: 'jobs', group: groups.care, summary: 'show, retry and cancel jobs that make tarballs', load: async (run) => (await import('./commands/jobs.js')).jobsCommand(run) },
-  { name: 'audit', group: groups.care, summary: 'ask who did what, and prove what a ref pointed at', load: async (run) => (await import('./commands/audit.js')).auditCommand(run) },
   { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
   { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },
   { name: 'fsck', group: groups.care, summary: 'check everything the server keeps', load: async (run) => (await import('./commands/fsck.js')).fsckCommand(run) },
@@ -70,6 +70,7 @@ export async function programFor(args: readonly string[], run: Run): Promise<Com
     .commandsGroup(groups.care)
     .option('--server <url>', 'the server to ask (VARVE_SERVER; default http://127.0.0.1:7373)')
     .option('--repo <name>', 'the repository meant (VARVE_REPO; default: the only one)')
+    .option('--at <moment>', 'answer as of a time, such as 3.days.ago, or a position; only for questions')
     .option('--json', 'answer with JSON of a stable shape')
     .option('-q, --quiet', 'no progress and no notes')
     .exitOverride()

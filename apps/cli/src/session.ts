@@ -10,6 +10,7 @@ export interface GlobalOptions {
   readonly repo?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly at?: string;
 }
 
 /** What a running command has: the server it asks, the repository it means, and where its answer goes. */
@@ -26,6 +27,7 @@ export class Session {
       server: options.server ?? process.env['VARVE_SERVER'] ?? 'http://127.0.0.1:7373',
       actor: process.env['VARVE_ACTOR'] ?? userAtHost(),
       signal,
+      at: options.at,
     });
     this.output = new Output({
       json: options.json ?? false,

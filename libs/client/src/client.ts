@@ -19,6 +19,8 @@ export interface ClientOptions {
   readonly actor: string;
   readonly signal?: AbortSignal | undefined;
   readonly retry?: RetryPolicy;
+  /** The moment that questions about history are of, `2026-11-01T12:00:00Z`, `3.days.ago` or a position; default: now. */
+  readonly at?: string | undefined;
 }
 
 /** What holds for some of what is asked. `deadlineMs` counts from when it is said, retries and streams included. */
@@ -74,19 +76,19 @@ export class VarveClient {
   readonly #conversation: Conversation;
   /** Questions about files, layers and sizes. */
   readonly files: FileQuestions;
-  /** Who did what, and proofs of it. */
-  readonly audit: AuditQuestions;
   /** Tarballs that lie ready, and the jobs that make them. */
   readonly jobs: JobQuestions;
+  /** Who did what, and proofs of it. */
+  readonly audit: AuditQuestions;
 
   /** @throws REQUEST_INVALID when the address is none */
   constructor(options: ClientOptions, session?: Conversation) {
-    const { server, actor, signal, retry = defaultRetryPolicy } = options;
+    const { server, actor, signal, retry = defaultRetryPolicy, at } = options;
     this.#options = options;
-    this.#conversation = session ?? new Conversation({ server, actor, signal, retry });
+    this.#conversation = session ?? new Conversation({ server, actor, signal, retry, at });
     this.files = new FileQuestions(this.#conversation);
-    this.audit = new AuditQuestions(this.#conversation);
     this.jobs = new JobQuestions(this.#conversation);
+    this.audit = new AuditQuestions(this.#conversation);
   }
 
   /**

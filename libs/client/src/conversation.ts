@@ -14,6 +14,8 @@ export interface ConversationOptions {
   readonly retry: RetryPolicy;
   /** Told of the bytes of uploads as they go. */
   readonly onProgress?: OnProgress | undefined;
+  /** The moment that questions about history are of: a time or a position. Nothing can be written then. */
+  readonly at?: string | undefined;
 }
 
 /** A write. The key makes its retries, ours and the caller's, one write; without one a new one is made. */
@@ -39,6 +41,7 @@ export class Conversation {
   readonly signal: AbortSignal | undefined;
   readonly #actor: string;
   readonly #retry: RetryPolicy;
+  readonly #at: string | undefined;
   /** `<log>.<partition>` → the newest offset an answer has named. */
   readonly #seen: Map<string, number>;
   readonly #options: ConversationOptions;
@@ -51,6 +54,7 @@ export class Conversation {
     this.signal = options.signal;
     this.#actor = headerBytes(options.actor);
     this.#retry = options.retry;
+    this.#at = options.at;
   }
 
   /** The same session with ends of its own: both signals count. */
@@ -71,7 +75,7 @@ export class Conversation {
   }
 
   async read<T>(path: string, query: Query = {}): Promise<T> {
-    const exchange = { method: 'GET', path: withQuery(path, query), signal: this.signal } as const;
+    const exchange = { method: 'GET', path: this.#asOf(path, query), signal: this.signal } as const;
     return withRetry(() => this.#json<T>({ ...exchange, headers: this.readHeaders() }), this.#policy(this.#retry));
   }
 
@@ -96,7 +100,7 @@ export class Conversation {
     query: Query = {},
     method: 'GET' | 'POST' = 'GET',
   ): AsyncGenerator<T> {
-    const exchange = { method, path: withQuery(path, query), signal: this.signal } as const;
+    const exchange = { method, path: this.#asOf(path, query), signal: this.signal } as const;
     const open = (): Promise<IncomingMessage> => this.transport.send({ ...exchange, headers: this.readHeaders() });
     const response = await withRetry(open, this.#policy(this.#retry));
     this.remember(response);
@@ -128,7 +132,11 @@ export class Conversation {
     }
   }
 
+  /** @throws REQUEST_INVALID when questions are of another moment than now */
   async write<T>(writing: Writing): Promise<T> {
+    if (this.#at !== undefined) {
+      throw new VarveError('REQUEST_INVALID', `only the present can be written, not ${this.#at}`, { at: this.#at });
+    }
     const { onProgress } = this.#options;
     const upload = writing.body && onProgress ? countedBody(writing.body, onProgress) : writing.body;
     const body = writing.json === undefined ? upload : jsonBody(writing.json);
@@ -147,6 +155,12 @@ export class Conversation {
     // Bytes from a pipe are gone once sent: the caller is told, and may send them again under the same key.
     const policy = body && !body.repeatable ? neverRetry : this.#retry;
     return withRetry(() => this.#json<T>(exchange), this.#policy(policy));
+  }
+
+  /** Only what is asked of histories has a past. */
+  #asOf(path: string, query: Query): string {
+    const hasPast = /^api\/v1\/(?:repos|tree-view)(?:\/|$)/.test(path);
+    return withQuery(path, hasPast ? { ...query, at: this.#at } : query);
   }
 
   readHeaders(): Record<string, string> {

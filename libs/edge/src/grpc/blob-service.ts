@@ -12,8 +12,8 @@ import type { Calls } from './calls.js';
 import { contentMessages } from './content.js';
 import type { Served } from './served.js';
 
-export function blobService(engine: Engine, calls: Calls): Served {
-  const server: BlobServiceServer = { readBlob: calls.stream((asked) => readBlob(engine, asked)) };
+export function blobService(calls: Calls): Served {
+  const server: BlobServiceServer = { readBlob: calls.stream((asked, { engine }) => readBlob(engine, asked)) };
   return { definition: BlobServiceService, server };
 }
 

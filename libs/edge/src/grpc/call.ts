@@ -3,17 +3,23 @@ import type { Metadata } from '@grpc/grpc-js';
 import { canonicalJson, type Json } from '#core/canonical-json';
 import { VarveError } from '#core/error';
 import type { WriteContext } from '#history/write';
+import type { Engine } from '../engine.js';
 import { actorOf } from '../rest/actor.js';
 import { requestIdOf } from '../rest/request-id.js';
 import { requestDigest } from '../rest/request-digest.js';
 import { idempotencyKeyOf } from '../rest/write-request.js';
 
 /** What a handler knows of its call besides the message. */
+export interface Asked extends Call {
+  /** As of `varve-at`, for a question that has it. */
+  readonly engine: Engine;
+}
+
 export interface Call {
   /** `/varve.v1.RefService/GetRef` */
   readonly method: string;
   readonly id: string;
-  /** The metadata, as REST's headers: `varve-actor`, `idempotency-key`, `varve-min-position`. */
+  /** The metadata, as REST's headers: `varve-actor`, `idempotency-key`, `varve-min-position`, `varve-at`. */
   readonly headers: IncomingHttpHeaders;
   /** Aborts when the caller leaves or its deadline passes. */
   readonly signal: AbortSignal;

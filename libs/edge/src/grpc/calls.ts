@@ -9,10 +9,11 @@ import {
 } from '@grpc/grpc-js';
 import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
+import { engineAsOf } from '../as-of.js';
 import type { Engine } from '../engine.js';
 import { asVarveError } from '../rest/problem.js';
 import { awaitPositions, positionsOf } from '../rest/position-header.js';
-import { type Call, callOf } from './call.js';
+import { type Asked, type Call, callOf } from './call.js';
 import { MalformedMessage } from './message-codec.js';
 import { statusOf } from './status.js';
 
@@ -33,7 +34,7 @@ interface Run {
   readonly call: Call;
   readonly needs: Needs;
   readonly request: unknown;
-  readonly work: (call: Call) => Promise<void>;
+  readonly work: (call: Asked) => Promise<void>;
   readonly fail: (failed: StatusObject) => void;
 }
 
@@ -54,34 +55,34 @@ export class Calls {
   }
 
   /** What is asked of the process alone, whatever state the graph is in. */
-  look<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+  look<Request, Answer>(answer: (request: Request, call: Asked) => Promise<Answer>): handleUnaryCall<Request, Answer> {
     return this.#unary(answer, 'nothing');
   }
 
   /** The same with an answer that goes on. */
   lookOn<Request, Answer>(
-    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+    answers: (request: Request, call: Asked) => AsyncIterable<Answer>,
   ): handleServerStreamingCall<Request, Answer> {
     return this.#streaming(answers, 'nothing');
   }
 
   /** A question with one answer. */
-  ask<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+  ask<Request, Answer>(answer: (request: Request, call: Asked) => Promise<Answer>): handleUnaryCall<Request, Answer> {
     return this.#unary(answer, 'graph');
   }
 
   /** A write with one answer; refused while the graph does not follow the log. */
-  write<Request, Answer>(answer: (request: Request, call: Call) => Promise<Answer>): handleUnaryCall<Request, Answer> {
+  write<Request, Answer>(answer: (request: Request, call: Asked) => Promise<Answer>): handleUnaryCall<Request, Answer> {
     return this.#unary(answer, 'log');
   }
 
   /** A write whose request is a stream, read at the speed of the answer. */
   receive<Request, Answer>(
-    answer: (requests: AsyncIterable<Request>, call: Call) => Promise<Answer>,
+    answer: (requests: AsyncIterable<Request>, call: Asked) => Promise<Answer>,
   ): handleClientStreamingCall<Request, Answer> {
     return (raw, callback) => {
       const requests = wellFormed<Request>(raw);
-      const work = async (call: Call): Promise<void> => {
+      const work = async (call: Asked): Promise<void> => {
         const value = await answer(requests, call);
         raw.sendMetadata(await this.#head(undefined, value as MaybeWritten));
         callback(null, value);
@@ -92,20 +93,20 @@ export class Calls {
 
   /** A question whose answer is a stream, made at the speed of its reader. The source is closed when the reader leaves. */
   stream<Request, Answer>(
-    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+    answers: (request: Request, call: Asked) => AsyncIterable<Answer>,
   ): handleServerStreamingCall<Request, Answer> {
     return this.#streaming(answers, 'graph');
   }
 
   #streaming<Request, Answer>(
-    answers: (request: Request, call: Call) => AsyncIterable<Answer>,
+    answers: (request: Request, call: Asked) => AsyncIterable<Answer>,
     needs: Needs,
   ): handleServerStreamingCall<Request, Answer> {
     return (raw) => {
       const { request } = raw;
       // A peer that is gone is told by the signal.
       raw.on('error', () => undefined);
-      const work = async (call: Call): Promise<void> => {
+      const work = async (call: Asked): Promise<void> => {
         let isBegun = false;
         for await (const message of answers(checked(request), call)) {
           if (call.signal.aborted) throw call.signal.reason;
@@ -121,12 +122,12 @@ export class Calls {
   }
 
   #unary<Request, Answer>(
-    answer: (request: Request, call: Call) => Promise<Answer>,
+    answer: (request: Request, call: Asked) => Promise<Answer>,
     needs: Needs,
   ): handleUnaryCall<Request, Answer> {
     return (raw, callback) => {
       const { request } = raw;
-      const work = async (call: Call): Promise<void> => {
+      const work = async (call: Asked): Promise<void> => {
         const value = await answer(checked(request), call);
         raw.sendMetadata(await this.#head(repoOf(request), value as MaybeWritten));
         callback(null, value);
@@ -149,7 +150,7 @@ export class Calls {
       this.#checkAble(needs);
       const minPosition = call.headers['varve-min-position'];
       if (needs !== 'nothing' && typeof minPosition === 'string') await awaitPositions(this.#engine, minPosition);
-      await work(call);
+      await work({ ...call, engine: await this.#engineFor(call, needs) });
       ended(null);
     } catch (thrown) {
       const error = call.signal.aborted
@@ -158,6 +159,13 @@ export class Calls {
       ended(error);
       fail(statusOf(error, await this.#head(repoOf(request))));
     }
+  }
+
+  /** @throws REQUEST_INVALID for a write of the past */
+  async #engineFor({ headers }: Call, needs: Needs): Promise<Engine> {
+    const at = headers['varve-at'];
+    if (at === undefined || needs === 'graph') return engineAsOf(this.#engine, at);
+    throw new VarveError('REQUEST_INVALID', 'varve-at is for questions: only the present can be written', { at });
   }
 
   /** The same as the REST door: an old graph is asked nothing, and one that does not follow the log is promised nothing. */

@@ -20,9 +20,9 @@ const formats = {
   [RootfsFormat.ROOTFS_FORMAT_TAR_ZST]: 'tar.zst',
 } as const;
 
-export function checkoutService(engine: Engine, calls: Calls): Served {
+export function checkoutService(calls: Calls): Served {
   const server: CheckoutServiceServer = {
-    checkout: calls.stream((asked) => checkout(engine, asked)),
+    checkout: calls.stream((asked, { engine }) => checkout(engine, asked)),
   };
   return { definition: CheckoutServiceService, server };
 }

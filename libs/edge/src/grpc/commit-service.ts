@@ -27,7 +27,6 @@ import type { Served } from './served.js';
 import { openUpload, type Upload } from './upload.js';
 
 export function commitService(engine: Engine, calls: Calls): Served {
-  const { graph } = engine;
   const server: CommitServiceServer = {
     commit: calls.receive(async (messages, call) => {
       const upload = await openUpload(messages, call.signal);
@@ -46,30 +45,30 @@ export function commitService(engine: Engine, calls: Calls): Served {
         await upload.bytes?.return(undefined);
       }
     }),
-    listCommits: calls.stream(async function* (asked) {
+    listCommits: calls.stream(async function* (asked, { engine: then }) {
       const repo = parseRepositoryName(asked.repo);
       const { rev: revision = 'HEAD', cursor: from, firstParent } = asked;
       const pageSize = pageSizeOf(asked.pageSize, { standard: 100, max: limit.pageMax });
-      const page = await log(graph, repo, { revision, cursor: from, firstParent, limit: pageSize });
-      const commits = page.commits.map((commit) => commitMessage(engine, commit));
+      const page = await log(then.graph, repo, { revision, cursor: from, firstParent, limit: pageSize });
+      const commits = page.commits.map((commit) => commitMessage(then, commit));
       yield* pageOf(commits, bytesOf, (some, isLast) => ({ commits: some, cursor: isLast ? (page.cursor ?? undefined) : undefined })); // prettier-ignore
     }),
-    getCommit: calls.ask(async ({ repo, rev }) => {
-      const shown = await show(engine, parseRepositoryName(repo), rev);
-      const { base, config, manifest, index, configuration, warning } = renderShown(engine, shown);
+    getCommit: calls.ask(async ({ repo, rev }, { engine: then }) => {
+      const shown = await show(then, parseRepositoryName(repo), rev);
+      const { base, config, manifest, index, configuration, warning } = renderShown(then, shown);
       return {
-        commit: commitMessage(engine, shown),
+        commit: commitMessage(then, shown),
         base: base === 'parent' ? GetCommitResponse_Base.BASE_PARENT : GetCommitResponse_Base.BASE_EMPTY,
         ...absent({ config, manifest, warning }),
         index: absent(index) ?? [],
         configurationJson: configuration === null ? undefined : JSON.stringify(configuration),
       };
     }),
-    resolve: calls.ask(async ({ repo, rev }) => {
+    resolve: calls.ask(async ({ repo, rev }, { engine: { graph } }) => {
       const { commit, ref, warning } = await resolve(graph, parseRepositoryName(repo), rev);
       return absent({ commit: commit.id, ref, warning });
     }),
-    mergeBase: calls.ask(async ({ repo: name, a, b }) => {
+    mergeBase: calls.ask(async ({ repo: name, a, b }, { engine: { graph } }) => {
       const repo = parseRepositoryName(name);
       const [one, other] = [await resolve(graph, repo, a), await resolve(graph, repo, b)];
       return { bases: (await mergeBase(graph, one.commit, other.commit)).map(({ id }) => id) };

@@ -15,8 +15,8 @@ import type { Calls } from './calls.js';
 import { changeMessage, entryBytes } from './entry-message.js';
 import type { Served } from './served.js';
 
-export function diffService(engine: Engine, calls: Calls): Served {
-  const server: DiffServiceServer = { diff: calls.stream((asked) => lines(engine, asked)) };
+export function diffService(calls: Calls): Served {
+  const server: DiffServiceServer = { diff: calls.stream((asked, { engine }) => lines(engine, asked)) };
   return { definition: DiffServiceService, server };
 }
 

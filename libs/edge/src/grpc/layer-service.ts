@@ -23,17 +23,16 @@ import { contentMessages } from './content.js';
 import { entryBytes, entryTypes, layerEntryMessage, layerMessage } from './entry-message.js';
 import type { Served } from './served.js';
 
-export function layerService(engine: Engine, calls: Calls): Served {
-  const { graph } = engine;
+export function layerService(calls: Calls): Served {
   const server: LayerServiceServer = {
-    getLayer: calls.ask(async ({ repo: name, layer }) => {
+    getLayer: calls.ask(async ({ repo: name, layer }, { engine }) => {
       const repo = parseRepositoryName(name);
-      return { layer: layerMessage(await showLayer(engine, repo, await knownLayer(graph, repo, layer))) };
+      return { layer: layerMessage(await showLayer(engine, repo, await knownLayer(engine.graph, repo, layer))) };
     }),
-    listEntries: calls.stream((asked) => entries(engine, asked)),
-    readLayerFile: calls.stream((asked) => content(engine, asked)),
-    readTar: calls.stream((asked) => tar(engine, asked)),
-    lint: calls.stream(async function* ({ repo, rev }) {
+    listEntries: calls.stream((asked, { engine }) => entries(engine, asked)),
+    readLayerFile: calls.stream((asked, { engine }) => content(engine, asked)),
+    readTar: calls.stream((asked, { engine }) => tar(engine, asked)),
+    lint: calls.stream(async function* ({ repo, rev }, { engine }) {
       const { commit, layers, union } = await lintsOf(engine, parseRepositoryName(repo), rev);
       for (const layer of layers) yield { line: { $case: 'layer' as const, value: layerMessage(layer) } };
       yield { line: { $case: 'union' as const, value: { commit: commit.id, lints: renderLints(union) } } };

@@ -30,13 +30,12 @@ const refBytes = 400;
 const moveBytes = 17 << 10;
 
 export function refService(engine: Engine, calls: Calls): Served {
-  const { graph } = engine;
   const server: RefServiceServer = {
-    listRefs: calls.stream(async function* ({ repo }) {
+    listRefs: calls.stream(async function* ({ repo }, { engine: { graph } }) {
       const refs = (await listRefs(graph, parseRepositoryName(repo))).map(refMessage);
       yield* pageOf(refs, () => refBytes, (some) => ({ refs: some })); // prettier-ignore
     }),
-    getRef: calls.ask(async ({ repo: name, ref }) => {
+    getRef: calls.ask(async ({ repo: name, ref }, { engine: { graph } }) => {
       const repo = parseRepositoryName(name);
       return { ref: refMessage(await getRef(graph, repo, await resolveRefName(graph, repo, ref))) };
     }),
@@ -81,7 +80,8 @@ export function refService(engine: Engine, calls: Calls): Served {
       const move = { repo: parseRepositoryName(asked.repo), ref, to, moveTag, expect: expectationOf(asked.expect) };
       return movedMessage(await rollbackRef(engine, move, context));
     }),
-    listReflog: calls.stream(async function* (asked) {
+    listReflog: calls.stream(async function* (asked, { engine: then }) {
+      const { graph } = then;
       const repo = parseRepositoryName(asked.repo);
       const question = {
         ref: asked.ref === undefined ? undefined : await resolveRefName(graph, repo, asked.ref),
@@ -90,7 +90,7 @@ export function refService(engine: Engine, calls: Calls): Served {
       };
       const { moves, before } = await readReflog(graph, repo, question);
       const told = moves.map((move) => {
-        const { from, to, ...rest } = absent(renderMove(engine, repo, move));
+        const { from, to, ...rest } = absent(renderMove(then, repo, move));
         return { ...rest, previousCommit: from, commit: to };
       });
       yield* pageOf(told, () => moveBytes, (some, isLast) => ({ moves: some, before: isLast ? (before ?? undefined) : undefined })); // prettier-ignore

@@ -22,9 +22,10 @@ import { entryBytes, entryMessage, entryTypes } from './entry-message.js';
 import { countOf, pageSizeOf } from './request.js';
 import type { Served } from './served.js';
 
-export function treeService(engine: Engine, calls: Calls): Served {
+export function treeService(calls: Calls): Served {
   const server: TreeServiceServer = {
-    listTree: calls.stream(async function* ({ repo, rev: revision, path, recursive, cursor, pageSize }) {
+    listTree: calls.stream(async function* (asked, { engine }) {
+      const { repo, rev: revision, path, recursive, cursor, pageSize } = asked;
       const size = pageSizeOf(pageSize, { standard: limit.pageMax, max: limit.treePageMax });
       const question = { revision, path: parsePath(path), recursive, cursor, limit: size };
       const listing = await listTree(engine, parseRepositoryName(repo), question);
@@ -35,8 +36,8 @@ export function treeService(engine: Engine, calls: Calls): Served {
         cursor: isLast ? (listing.cursor ?? undefined) : undefined,
       }));
     }),
-    readFile: calls.stream((asked) => content(engine, asked)),
-    find: calls.stream((asked) => found(engine, asked)),
+    readFile: calls.stream((asked, { engine }) => content(engine, asked)),
+    find: calls.stream((asked, { engine }) => found(engine, asked)),
   };
   return { definition: TreeServiceService, server };
 }

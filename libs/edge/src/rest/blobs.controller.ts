@@ -9,6 +9,7 @@ import { Documented } from './documented.js';
 import { addPosition } from './position-header.js';
 import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-bytes.js';
 import { DigestPipe, RepositoryPipe } from './segment.pipe.js';
+import { ReadEngine } from './read-engine.js';
 
 @ApiTags('blobs')
 @Controller('api/v1/repos/:repo/blobs/:digest')
@@ -24,17 +25,18 @@ export class BlobsController {
     headers: byteHeaders,
   })
   async get(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('digest', DigestPipe) digest: Digest,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const mediaType = await blobMediaType(this.engine, repo, digest);
-    await addPosition(this.engine, request, reply);
+    const mediaType = await blobMediaType(engine, repo, digest);
+    await addPosition(engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${digest}"`,
       headers: { 'content-type': mediaType },
-      open: () => openBlob(this.engine, repo, digest),
+      open: () => openBlob(engine, repo, digest),
     });
   }
 }

@@ -15,6 +15,7 @@ import * as schema from './question-schema.js';
 import { renderChange, renderDiff } from './render-entry.js';
 import { RepositoryPipe } from './segment.pipe.js';
 import { lineAnswers, sendLines } from './send-lines.js';
+import { ReadEngine } from './read-engine.js';
 
 const paths = z
   .union([z.string(), z.array(z.string()).max(1_000)])
@@ -47,12 +48,13 @@ export class DiffController {
     fails: [...revisionFails, 'PATH_UNKNOWN', 'LIMIT_EXCEEDED', 'CORRUPT'],
   })
   async diff(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: diffQuery }) query: z.infer<typeof diffQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const found = await diff(this.engine, repo, {
+    const found = await diff(engine, repo, {
       from: query.from ?? null,
       to: query.to,
       fromMergeBase: schema.isSet(query.mergeBase),
@@ -60,7 +62,7 @@ export class DiffController {
       shadows: schema.isSet(query.shadows),
       times: schema.isSet(query.times),
     });
-    await sendLines(this.engine, { request, reply }, linesOf(found, !schema.isSet(query.stat)));
+    await sendLines(engine, { request, reply }, linesOf(found, !schema.isSet(query.stat)));
   }
 
   @Get('merge-base')
@@ -71,10 +73,11 @@ export class DiffController {
     fails: [...revisionFails, 'LIMIT_EXCEEDED'],
   })
   async mergeBase(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: mergeBaseQuery }) { a, b }: z.infer<typeof mergeBaseQuery>,
   ): Promise<z.infer<typeof schema.mergeBase>> {
-    const { graph } = this.engine;
+    const { graph } = engine;
     const [one, other] = [await resolve(graph, repo, a), await resolve(graph, repo, b)];
     return { bases: (await mergeBase(graph, one.commit, other.commit)).map(({ id }) => id) };
   }
@@ -86,8 +89,11 @@ export class DiffController {
     answers: { 200: { description: 'Bytes', json: schema.usage } },
     fails: ['REPOSITORY_UNKNOWN'],
   })
-  async usage(@Param('repo', RepositoryPipe) repo: RepositoryName): Promise<z.infer<typeof schema.usage>> {
-    const used = await usage(this.engine.graph, repo);
+  async usage(
+    @ReadEngine() engine: Engine,
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+  ): Promise<z.infer<typeof schema.usage>> {
+    const used = await usage(engine.graph, repo);
     return { ...used, refs: used.refs.map((one) => ({ ...one })) };
   }
 }

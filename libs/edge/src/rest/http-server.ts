@@ -8,6 +8,7 @@ import { serveOpenApi } from './openapi.js';
 import { installPositions } from './position-header.js';
 import { answerProblem, ProblemFilter } from './problem.filter.js';
 import { nameRequests, requestIdOf } from './request-id.js';
+import { installMoments } from './read-engine.js';
 import { drainUpload } from './upload.js';
 
 /** A connection on which nothing moves for so long, up or down, is given up. */
@@ -40,6 +41,7 @@ export function prepareHttp(app: NestFastifyApplication, engine: Engine): void {
     refuseWritesOnceFailed(engine, method, url);
   });
   installPositions(http, engine);
+  installMoments(http);
   http.addHook('onSend', async (request, _reply, payload) => {
     drainUpload(request.raw);
     return payload;

@@ -17,6 +17,7 @@ import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-byt
 import { renderLayer, renderLayerEntry, renderLints } from './render-entry.js';
 import { RepositoryPipe } from './segment.pipe.js';
 import { lineAnswers, sendLines } from './send-lines.js';
+import { ReadEngine } from './read-engine.js';
 
 const contentQuery = z.strictObject(schema.pathQuery);
 const layerFails = ['REPOSITORY_UNKNOWN', 'BLOB_UNKNOWN', 'REVISION_AMBIGUOUS', 'CORRUPT'] as const;
@@ -33,8 +34,12 @@ export class LayersController {
     answers: { 200: { description: 'It', json: schema.shownLayer } },
     fails: [...layerFails],
   })
-  async show(@Param('repo', RepositoryPipe) repo: RepositoryName, @Param('layer') text: string) {
-    return renderLayer(await showLayer(this.engine, repo, await knownLayer(this.engine.graph, repo, text)));
+  async show(
+    @ReadEngine() engine: Engine,
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Param('layer') text: string,
+  ) {
+    return renderLayer(await showLayer(engine, repo, await knownLayer(engine.graph, repo, text)));
   }
 
   @Get('layers/:layer/entries')
@@ -45,19 +50,20 @@ export class LayersController {
     fails: [...layerFails],
   })
   async entries(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('layer') text: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const { diffId } = await knownLayer(this.engine.graph, repo, text);
-    const index = await this.engine.layers.index(repo, diffId);
+    const { diffId } = await knownLayer(engine.graph, repo, text);
+    const index = await engine.layers.index(repo, diffId);
     const lines = async function* (): AsyncGenerator<z.infer<typeof schema.layerLine>> {
       yield { type: 'head', diffId };
       for (const entry of layerEntries(index)) yield { type: 'entry', entry: renderLayerEntry(entry) };
       yield { type: 'summary', entries: index.entries.count };
     };
-    await sendLines(this.engine, { request, reply }, lines());
+    await sendLines(engine, { request, reply }, lines());
   }
 
   @Get('layers/:layer/content')
@@ -70,15 +76,16 @@ export class LayersController {
     headers: byteHeaders,
   })
   async content(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('layer') text: string,
     @Query({ schema: contentQuery }) query: z.infer<typeof contentQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const layer = await knownLayer(this.engine.graph, repo, text);
-    const file = await readLayerFile(this.engine, repo, { layer, path: pathOf(query) });
-    await addPosition(this.engine, request, reply);
+    const layer = await knownLayer(engine.graph, repo, text);
+    const file = await readLayerFile(engine, repo, { layer, path: pathOf(query) });
+    await addPosition(engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${file.tag}"`,
       headers: {
@@ -101,19 +108,20 @@ export class LayersController {
     headers: byteHeaders,
   })
   async tar(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('layer') text: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const layer = await knownLayer(this.engine.graph, repo, text);
-    await addPosition(this.engine, request, reply);
+    const layer = await knownLayer(engine.graph, repo, text);
+    await addPosition(engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${layer.diffId}"`,
       headers: { 'content-type': 'application/x-tar' },
       open: async () => ({
         size: layer.tarBytes,
-        read: (from: number, to: number) => readLayerTar(this.engine, repo, { layer, from, to }),
+        read: (from: number, to: number) => readLayerTar(engine, repo, { layer, from, to }),
       }),
     });
   }
@@ -128,10 +136,11 @@ export class LayersController {
     fails: ['REPOSITORY_UNKNOWN', 'REF_UNKNOWN', 'COMMIT_UNKNOWN', 'REVISION_AMBIGUOUS', 'CORRUPT'],
   })
   async lints(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') revision: string,
   ): Promise<z.infer<typeof schema.lintsOfCommit>> {
-    const { commit, layers, union } = await lintsOf(this.engine, repo, revision);
+    const { commit, layers, union } = await lintsOf(engine, repo, revision);
     return { commit: commit.id, layers: layers.map(renderLayer), union: renderLints(union) };
   }
 }

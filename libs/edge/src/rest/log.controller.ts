@@ -14,6 +14,7 @@ import { renderCommit, renderMove, renderNode, renderShown } from './answer.js';
 import { Documented } from './documented.js';
 import * as schema from './schema.js';
 import { RepositoryPipe } from './segment.pipe.js';
+import { ReadEngine } from './read-engine.js';
 
 const pageSize = z.coerce.number().int().min(1).max(limit.pageMax);
 const logQuery = z.strictObject({
@@ -49,12 +50,13 @@ export class LogController {
     fails: [...revisionFails],
   })
   async log(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: logQuery }) { rev, firstParent, ...page }: z.infer<typeof logQuery>,
   ) {
     const question = { ...page, revision: rev, firstParent: firstParent === 'true' || firstParent === '1' };
-    const { commits, cursor } = await log(this.engine.graph, repo, question);
-    return { commits: commits.map((commit) => renderCommit(this.engine, commit)), cursor };
+    const { commits, cursor } = await log(engine.graph, repo, question);
+    return { commits: commits.map((commit) => renderCommit(engine, commit)), cursor };
   }
 
   @Get('repos/:repo/commits/:rev')
@@ -64,8 +66,12 @@ export class LogController {
     answers: { 200: { description: 'It', json: schema.shownCommit } },
     fails: [...revisionFails],
   })
-  async show(@Param('repo', RepositoryPipe) repo: RepositoryName, @Param('rev') rev: string) {
-    return renderShown(this.engine, await show(this.engine, repo, rev));
+  async show(
+    @ReadEngine() engine: Engine,
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Param('rev') rev: string,
+  ) {
+    return renderShown(engine, await show(engine, repo, rev));
   }
 
   @Get('repos/:repo/resolve')
@@ -76,10 +82,11 @@ export class LogController {
     fails: [...revisionFails],
   })
   async resolve(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: resolveQuery }) { rev }: z.infer<typeof resolveQuery>,
   ) {
-    const { commit, ref, warning } = await resolve(this.engine.graph, repo, rev);
+    const { commit, ref, warning } = await resolve(engine.graph, repo, rev);
     return { commit: commit.id, ref, warning };
   }
 
@@ -91,13 +98,14 @@ export class LogController {
     fails: ['REPOSITORY_UNKNOWN', 'REF_UNKNOWN'],
   })
   async reflog(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: reflogQuery }) { ref, ...page }: z.infer<typeof reflogQuery>,
   ) {
-    const { graph } = this.engine;
+    const { graph } = engine;
     const named = ref === undefined ? undefined : await resolveRefName(graph, repo, ref);
     const { moves, before } = await readReflog(graph, repo, { ...page, ref: named });
-    return { moves: moves.map((move) => renderMove(this.engine, repo, move)), before };
+    return { moves: moves.map((move) => renderMove(engine, repo, move)), before };
   }
 
   @Get('repos/:repo/tree-view')
@@ -107,9 +115,9 @@ export class LogController {
     answers: { 200: { description: 'Parents before children', json: schema.treeView } },
     fails: ['REPOSITORY_UNKNOWN', 'LIMIT_EXCEEDED'],
   })
-  async treeView(@Param('repo', RepositoryPipe) repo: RepositoryName) {
-    await knownRepository(this.engine.graph, repo);
-    return { nodes: (await imageTree(this.engine.graph, [repo])).map(renderNode) };
+  async treeView(@ReadEngine() engine: Engine, @Param('repo', RepositoryPipe) repo: RepositoryName) {
+    await knownRepository(engine.graph, repo);
+    return { nodes: (await imageTree(engine.graph, [repo])).map(renderNode) };
   }
 
   @Get('tree-view')
@@ -118,8 +126,8 @@ export class LogController {
     answers: { 200: { description: 'Parents before children', json: schema.treeView } },
     fails: ['LIMIT_EXCEEDED'],
   })
-  async everyTreeView() {
-    const repos = (await this.engine.graph.repositories()).map(({ repo }) => repo);
-    return { nodes: (await imageTree(this.engine.graph, repos)).map(renderNode) };
+  async everyTreeView(@ReadEngine() engine: Engine) {
+    const repos = (await engine.graph.repositories()).map(({ repo }) => repo);
+    return { nodes: (await imageTree(engine.graph, repos)).map(renderNode) };
   }
 }

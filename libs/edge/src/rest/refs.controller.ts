@@ -17,6 +17,7 @@ import { parseRefTag, refTag } from './ref-tag.js';
 import * as schema from './schema.js';
 import { RefPipe, RepositoryPipe } from './segment.pipe.js';
 import { writeContext } from './write-request.js';
+import { ReadEngine } from './read-engine.js';
 
 const deleteQuery = z.strictObject({ reason: z.string().default('') });
 const conditionHeaders = {
@@ -46,8 +47,8 @@ export class RefsController {
     answers: { 200: { description: 'By name', json: schema.refs } },
     fails: ['REPOSITORY_UNKNOWN'],
   })
-  async list(@Param('repo', RepositoryPipe) repo: RepositoryName) {
-    return { refs: (await listRefs(this.engine.graph, repo)).map(renderRef) };
+  async list(@ReadEngine() engine: Engine, @Param('repo', RepositoryPipe) repo: RepositoryName) {
+    return { refs: (await listRefs(engine.graph, repo)).map(renderRef) };
   }
 
   @Get('refs/:ref')
@@ -62,12 +63,13 @@ export class RefsController {
     headers: { 'If-None-Match': 'The ETag that is known' },
   })
   async get(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('ref') name: string,
     @Req() { headers }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { graph } = this.engine;
+    const { graph } = engine;
     const ref = await getRef(graph, repo, await resolveRefName(graph, repo, name));
     const etag = refTag(ref.value);
     void reply.header('etag', etag);

@@ -12,6 +12,7 @@ import { Documented, writeFails, writeHeaders } from './documented.js';
 import * as schema from './schema.js';
 import { RepositoryPipe } from './segment.pipe.js';
 import { writeContext } from './write-request.js';
+import { ReadEngine } from './read-engine.js';
 
 @ApiTags('repositories')
 @Controller('api/v1')
@@ -32,8 +33,8 @@ export class RepositoriesController {
     summary: 'The repositories',
     answers: { 200: { description: 'By name', json: schema.repositories } },
   })
-  async list() {
-    return { repositories: (await this.engine.graph.repositories()).map(renderRepository) };
+  async list(@ReadEngine() engine: Engine) {
+    return { repositories: (await engine.graph.repositories()).map(renderRepository) };
   }
 
   @Post('repos')
@@ -66,7 +67,7 @@ export class RepositoriesController {
     answers: { 200: { description: 'It', json: schema.repository } },
     fails: ['REPOSITORY_UNKNOWN'],
   })
-  async get(@Param('repo', RepositoryPipe) repo: RepositoryName) {
-    return renderRepository(await knownRepository(this.engine.graph, repo));
+  async get(@ReadEngine() engine: Engine, @Param('repo', RepositoryPipe) repo: RepositoryName) {
+    return renderRepository(await knownRepository(engine.graph, repo));
   }
 }

@@ -12,6 +12,7 @@ import { byteHeaders, conditionsOf, rangeAnswers, sendRange, sendStream } from '
 import { rootfsVariant } from './rootfs-variant.js';
 import { sendDelivery } from './send-delivery.js';
 import { RepositoryPipe } from './segment.pipe.js';
+import { ReadEngine } from './read-engine.js';
 
 const rootfsQuery = z.strictObject({
   format: z
@@ -55,15 +56,16 @@ export class RootfsController {
     headers: { ...byteHeaders, Prefer: 'With delivery=redirect: wait=SECONDS or respond-async (RFC 7240)' },
   })
   async get(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') rev: string,
     @Query({ schema: rootfsQuery }) { platform, format, delivery }: z.infer<typeof rootfsQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const commit = await rootfsCommit(this.engine, repo, { rev, platform });
-    await addPosition(this.engine, request, reply);
-    if (delivery === 'redirect') return sendDelivery({ engine: this.engine, request, reply }, commit, format);
+    const commit = await rootfsCommit(engine, repo, { rev, platform });
+    await addPosition(engine, request, reply);
+    if (delivery === 'redirect') return sendDelivery({ engine, request, reply }, commit, format);
     const variant = rootfsVariant(format, request.headers);
     const file = `${repo.replaceAll('/', '_')}-${commit.id.slice(0, 12)}.${format}`;
     const headers = {
@@ -72,14 +74,14 @@ export class RootfsController {
       'varve-commit': commit.id,
     };
     const etag = rootfsTag(commit, variant.tagSuffix);
-    const open = () => openRootfs(this.engine, commit);
+    const open = () => openRootfs(engine, commit);
     const { compression } = variant;
     if (compression === null) await sendRange(reply, conditionsOf(request), { etag, headers, open });
     else
       await sendStream(reply, conditionsOf(request), {
         etag,
         headers,
-        open: () => compressedRootfs(this.engine, commit, compression),
+        open: () => compressedRootfs(engine, commit, compression),
       });
   }
 }

@@ -16,6 +16,7 @@ import { byteHeaders, conditionsOf, rangeAnswers, sendRange } from './ranged-byt
 import { renderEntry } from './render-entry.js';
 import { RepositoryPipe } from './segment.pipe.js';
 import { lineAnswers, sendLines } from './send-lines.js';
+import { ReadEngine } from './read-engine.js';
 
 const listQuery = z.strictObject({
   ...schema.pathQuery,
@@ -63,6 +64,7 @@ export class TreeController {
     fails: [...treeFails],
   })
   async list(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') revision: string,
     @Query({ schema: listQuery }) query: z.infer<typeof listQuery>,
@@ -70,7 +72,7 @@ export class TreeController {
     const { cursor, limit: pageSize } = query;
     const recursive = schema.isSet(query.recursive);
     const question = { revision, path: pathOf(query), recursive, cursor, limit: pageSize };
-    const { commit, warning, entries, cursor: next } = await listTree(this.engine, repo, question);
+    const { commit, warning, entries, cursor: next } = await listTree(engine, repo, question);
     return { commit: commit.id, warning, entries: entries.map(renderEntry), cursor: next };
   }
 
@@ -88,14 +90,15 @@ export class TreeController {
     headers: byteHeaders,
   })
   async content(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Param('rev') revision: string,
     @Query({ schema: contentQuery }) query: z.infer<typeof contentQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const file = await readFile(this.engine, repo, { revision, path: pathOf(query) });
-    await addPosition(this.engine, request, reply);
+    const file = await readFile(engine, repo, { revision, path: pathOf(query) });
+    await addPosition(engine, request, reply);
     await sendRange(reply, conditionsOf(request), {
       etag: `"${file.tag}"`,
       headers: {
@@ -116,13 +119,14 @@ export class TreeController {
     fails: [...treeFails],
   })
   async find(
+    @ReadEngine() engine: Engine,
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: findQuery }) query: z.infer<typeof findQuery>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const found = await find(this.engine, repo, questionOf(query));
-    await sendLines(this.engine, { request, reply }, linesOf(found));
+    const found = await find(engine, repo, questionOf(query));
+    await sendLines(engine, { request, reply }, linesOf(found));
   }
 }
 

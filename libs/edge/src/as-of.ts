@@ -1,0 +1,14 @@
+import { VarveError } from '#core/error';
+import { graphAtMoment } from '#query/moment';
+import type { Engine } from './engine.js';
+
+/**
+ * The engine whose graph is as it was at the moment that a caller names; `engine` itself when it names none.
+ * @throws REQUEST_INVALID, TIME_UNKNOWN, POSITION_UNKNOWN, NOT_PROJECTED
+ */
+export async function engineAsOf(engine: Engine, at: unknown): Promise<Engine> {
+  if (at === undefined) return engine;
+  if (typeof at !== 'string')
+    throw new VarveError('REQUEST_INVALID', 'at is given more than once: one moment is asked');
+  return { ...engine, graph: await graphAtMoment(engine, at) };
+}
