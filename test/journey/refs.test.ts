@@ -25,7 +25,12 @@ afterAll(() => server?.stop());
 const refs = (): Promise<Ref[]> => varve.json<Ref[]>('refs');
 const idOf = async (rev: string): Promise<string> => (await varve('rev-parse', rev)).stdout.trim();
 
-async function send(path: string, body: unknown, headers: Record<string, string> = {}, method = 'POST') {
+async function send(
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+  method: 'POST' | 'PUT' = 'POST',
+) {
   const response = await fetch(api(path), {
     method,
     body: JSON.stringify(body),
@@ -59,7 +64,10 @@ describe('several refs in one write', () => {
     const before = await refs();
     const input = Buffer.from(`create heads/new main\n${line}\n`);
     const { code, stderr } = await varve.with({ input }, 'update-ref', '--stdin', '--json');
-    expect({ code, error: (JSON.parse(stderr) as { error: { code: string } }).error.code }).toEqual({ code: exit, error });
+    expect({ code, error: (JSON.parse(stderr) as { error: { code: string } }).error.code }).toEqual({
+      code: exit,
+      error,
+    });
     expect(await refs()).toEqual(before);
   });
 
