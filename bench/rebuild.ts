@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { openRedisGraphStore } from '#adapters/redis/redis-graph-store';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
 import { type CommitId, encodeCommit, newCommit } from '#core/commit';
 import { digestOf, type DiffId } from '#core/digest';
@@ -13,32 +14,46 @@ import { branchRef, parseRepositoryName } from '#core/name';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import { rebuild } from '#projection/rebuild';
+import { absent, atLeastSo, type Found } from './aim.js';
+import { withRedis } from './services.js';
 
 const repo = parseRepositoryName('bench');
 const main = branchRef('main');
+
+const least = 25_000;
 
 /**
  * How many records a second does a graph take when it is made again from the log? Each record is one commit with one
  * layer on `main`, about 1.5 KB. The graph starts empty, as after its loss. Takes how many records.
  */
-export async function benchRebuild(given = '50000'): Promise<string> {
+export async function benchRebuild(given = '50000'): Promise<Found> {
   const count = Number(given);
   const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'));
   try {
     const log = openMemoryEventLog({ now: Date.now });
     await fill(log, count);
-    const rows = [
-      await measure('memory', log, openMemoryGraphStore(), count),
-      await measure('sqlite', log, openSqliteGraphStore(join(folder, 'graph.db')), count),
-    ];
+    const sqlite = openSqliteGraphStore(join(folder, 'graph.db'));
+    const perSecond = new Map([
+      ['memory', await measure(log, openMemoryGraphStore(), count)],
+      ['SQLite', await measure(log, sqlite, count)],
+    ]);
+    const redis = await withRedis(async (address) =>
+      measure(log, await openRedisGraphStore({ ...address, partitionCount: 1 }), count),
+    );
+    const what = 'rebuild into Redis';
+    const aims = [atLeastSo('rebuild into SQLite', perSecond.get('SQLite') ?? 0, least, 'records/s')];
+    if (typeof redis === 'string') aims.push(absent(what, 'Redis', redis));
+    else aims.push(atLeastSo(what, perSecond.set('Redis', redis).get('Redis') ?? 0, least, 'records/s'));
+    const rows = [...perSecond].map(([name, rate]) => `| ${name} | ${rate.toFixed(0)} | ${(1e6 / rate).toFixed(1)} |`);
     const head = ['| graph | records/s | µs a record |', '| --- | --: | --: |'];
-    return [`### Rebuild of ${count} records`, '', ...head, ...rows].join('\n');
+    return { aims, text: [`### Rebuild of ${count} records`, '', ...head, ...rows].join('\n') };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function measure(name: string, log: EventLog, graph: GraphStore, count: number): Promise<string> {
+/** Records a second. */
+async function measure(log: EventLog, graph: GraphStore, count: number): Promise<number> {
   const start = performance.now();
   const { records } = await rebuild({ log, graph });
   const seconds = (performance.now() - start) / 1e3;
@@ -46,10 +61,10 @@ async function measure(name: string, log: EventLog, graph: GraphStore, count: nu
   await graph.close();
   if (tip?.version !== count)
     throw new Error(`main is at version ${tip?.version}, not ${count}: records were rejected`);
-  return `| ${name} | ${(records / seconds).toFixed(0)} | ${((seconds / records) * 1e6).toFixed(1)} |`;
+  return records / seconds;
 }
 
-async function fill(log: EventLog, records: number): Promise<void> {
+export async function fill(log: EventLog, records: number): Promise<void> {
   let batch: Uint8Array[] = [];
   let parent: CommitId | null = null;
   for (let n = 0; n < records; n += 1) {

@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Aim, aimTable, type Found } from './aim.js';
+import { benchAudit } from './audit.js';
 import { benchCheckout } from './checkout.js';
 import { benchConcurrency } from './concurrency.js';
 import { benchDepth } from './depth.js';
 import { benchInflate } from './inflate.js';
 import { benchDistributed } from './distributed.js';
+import { benchGraph } from './graph.js';
 import { benchGrpc } from './grpc.js';
 import { benchIngest } from './ingest.js';
 import { benchLoad } from './load.js';
@@ -33,6 +35,8 @@ const benches: Readonly<Record<string, Bench>> = {
   concurrency: { run: benchConcurrency, quick: '8' },
   grpc: { run: benchGrpc, quick: '32' },
   rebuild: { run: benchRebuild, quick: '5000' },
+  audit: { run: benchAudit, quick: '20000' },
+  graph: { run: benchGraph, quick: '20000' },
   distributed: { run: benchDistributed, quick: false },
 };
 

@@ -1,4 +1,5 @@
 import type { CommitId } from '#core/commit';
+import type { CommitRow } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import { bytesChunkKey, bytesPerChunk } from './graph-keys.js';
 
@@ -10,7 +11,8 @@ interface List {
   readonly sizeBytes: number;
 }
 
-const seqsMax = 100_000;
+/** A power of two: a place is found by the last digits of the id. */
+const placesMax = 4_096;
 
 /**
  * Canonical bytes of commits, kept in this process as they are read: a list of neighbours at a time, for who shows a page
@@ -20,7 +22,7 @@ export class CommitBytes {
   readonly #read: ReadList;
   readonly #bytesMax: number;
   readonly #lists = new Map<string, List>();
-  readonly #seqs = new Map<string, number>();
+  readonly #places: (CommitRow | undefined)[] = [];
   #sizeBytes = 0;
   #age = 0;
 
@@ -31,19 +33,19 @@ export class CommitBytes {
 
   clear(): void {
     this.#lists.clear();
-    this.#seqs.clear();
+    this.#places.length = 0;
     this.#sizeBytes = 0;
     this.#age += 1;
   }
 
-  /** Remembers the number of a commit that was given out: its bytes are often wanted next. */
-  remember({ repo, id, seq }: { readonly repo: RepositoryName; readonly id: CommitId; readonly seq: number }): void {
-    if (this.#seqs.size >= seqsMax) this.#seqs.clear();
-    this.#seqs.set(`${repo} ${id}`, seq);
+  /** Remembers a commit that was given out: its bytes are often wanted next. Costs little, for a walk gives out many. */
+  remember(row: CommitRow): void {
+    this.#places[placeOf(row.id)] = row;
   }
 
   seqOf(repo: RepositoryName, id: CommitId): number | undefined {
-    return this.#seqs.get(`${repo} ${id}`);
+    const row = this.#places[placeOf(id)];
+    return row?.id === id && row.repo === repo ? row.seq : undefined;
   }
 
   async at(repo: RepositoryName, seq: number): Promise<Buffer | undefined> {
@@ -74,4 +76,9 @@ export class CommitBytes {
     this.#lists.delete(key);
     this.#sizeBytes -= list.sizeBytes;
   }
+}
+
+/** Three hex digits as a number below 4,096. */
+function placeOf(id: CommitId): number {
+  return Number.parseInt(id.slice(-3), 16) % placesMax;
 }

@@ -36,6 +36,7 @@ export class CommitChunks {
   readonly #chunksMax: number;
   readonly #chunks = new Map<string, Chunk>();
   #age = 0;
+  #last: { readonly repo: RepositoryName; readonly number: number; readonly chunk: Chunk } | undefined;
   #ahead = 1;
   #lastLoaded = -1;
 
@@ -46,15 +47,21 @@ export class CommitChunks {
 
   clear(): void {
     this.#chunks.clear();
+    this.#last = undefined;
     this.#age += 1;
   }
 
   /** The row, if it is kept. */
   now(repo: RepositoryName, seq: number): CommitRow | undefined {
     const number = Math.floor(seq / commitRowsPerChunk);
-    const chunk = this.#chunks.get(`${number} ${repo}`);
-    if (!chunk) return undefined;
-    chunk.isUsed = true;
+    // Neighbours are asked for one after the other.
+    if (this.#last?.number !== number || this.#last.repo !== repo) {
+      const found = this.#chunks.get(`${number} ${repo}`);
+      if (!found) return undefined;
+      found.isUsed = true;
+      this.#last = { repo, number, chunk: found };
+    }
+    const { chunk } = this.#last;
     const at = seq % commitRowsPerChunk;
     return (chunk.decoded[at] ??= decode(chunk, { repo, seq, at }));
   }
@@ -87,6 +94,7 @@ export class CommitChunks {
 
   #keep(key: string, chunk: StoredChunk): void {
     this.#chunks.set(key, { ...chunk, decoded: [], isUsed: true });
+    this.#last = undefined;
     // The oldest that was not used since it was last passed over.
     for (const [oldest, { isUsed }] of this.#chunks) {
       if (this.#chunks.size <= this.#chunksMax) return;

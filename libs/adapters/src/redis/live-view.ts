@@ -61,9 +61,11 @@ export class LiveView {
     return answers[0] ? this.#told(commitOf(repo, answers[0])) : undefined;
   }
 
-  async commitAt(repo: RepositoryName, seq: number): Promise<CommitRow | undefined> {
-    const row = await this.chunks.at(repo, seq);
-    return row && this.#told(row);
+  /** What is kept is answered without a detour: a walk asks for thousands. */
+  commitAt(repo: RepositoryName, seq: number): Promise<CommitRow | undefined> {
+    const kept = this.chunks.now(repo, seq);
+    if (kept) return Promise.resolve(this.#told(kept));
+    return this.chunks.at(repo, seq).then((row) => row && this.#told(row));
   }
 
   async commitBytes(repo: RepositoryName, id: CommitId): Promise<Buffer | undefined> {
