@@ -17,4 +17,5 @@ RUN install -d -o node -g node /data
 USER node
 VOLUME /data
 EXPOSE 7373 7374 7375 7376
+ENV MALLOC_MMAP_THRESHOLD_=2097152
 CMD ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/apps/standalone/src/main.js"]

@@ -18,7 +18,7 @@ export function startServer(data: string): Promise<Server> {
   return startApp('standalone', { VARVE_DATA: data });
 }
 
-/** One of our processes with these settings; it answers when this returns. */
+/** One of our processes with these settings, as `bin/varve` starts it; it answers when this returns. */
 export async function startApp(
   app: 'standalone' | 'gateway' | 'projector',
   env: Readonly<Record<string, string>>,
@@ -27,6 +27,7 @@ export async function startApp(
   const child = spawn(process.execPath, ['--max-semi-space-size=8', join(root, `dist/apps/${app}/src/main.js`)], {
     env: {
       PATH: process.env['PATH'],
+      MALLOC_MMAP_THRESHOLD_: '2097152',
       VARVE_LISTEN: url.slice('http://'.length),
       VARVE_GRPC_LISTEN: 'off',
       VARVE_LOG_LEVEL: 'error',
