@@ -10,11 +10,11 @@ it.each([
     { code: 'LIMIT_EXCEEDED', detail: { rule: 'too-many-entries', entry: 1_000_000, offset: 512_000_000 } },
   ],
 ])(
-  '%s, in 500 MiB',
+  '%s, in 350 MiB',
   async (_title, count, wanted) => {
     const outcome = await takeInChild('layer', manyEntries(count));
     expect(outcome).toMatchObject(wanted);
-    expect(outcome.peakBytes).toBeLessThan(500 * 2 ** 20);
+    expect(outcome.peakBytes).toBeLessThan(350 * 2 ** 20);
   },
   300_000,
 );
