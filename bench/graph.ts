@@ -10,7 +10,7 @@ import { mergeBase } from '#query/merge-base';
 import { absent, type Aim, atMost, type Found } from './aim.js';
 import { agents, LongHistory, repo } from './long-history.js';
 import { type MemoryByKind, memoryByKind } from './redis-memory.js';
-import { withRedis } from './services.js';
+import { withRedis } from './own-redis.js';
 
 const rounds = 1_000;
 const pageCommits = 50;

@@ -15,7 +15,7 @@ import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import { rebuild } from '#projection/rebuild';
 import { absent, atLeastSo, type Found } from './aim.js';
-import { withRedis } from './services.js';
+import { withRedis } from './own-redis.js';
 
 const repo = parseRepositoryName('bench');
 const main = branchRef('main');

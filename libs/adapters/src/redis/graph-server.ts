@@ -7,7 +7,7 @@ import { checkServer } from './check-server.js';
 import { commitRowBytes, commitRowsPerChunk } from './commit-row-codec.js';
 import { beginScript, claimScript, openScript, promoteScript, removeScript } from './generation-scripts.js';
 import type { GraphKeys } from './graph-keys.js';
-import { type GraphClient, GraphReads } from './graph-question.js';
+import { type GraphClient, GraphReads } from './graph-reads.js';
 import { packBatch } from './pack-batch.js';
 import { readScript } from './read-script.js';
 import { connectRedis, placeOf, type RedisAddress } from './redis-connection.js';

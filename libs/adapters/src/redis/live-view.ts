@@ -5,7 +5,8 @@ import { partitionOf } from '#core/partition';
 import { CommitBytes } from './commit-bytes.js';
 import { CommitChunks } from './commit-chunks.js';
 import { commitOf } from './find-facts.js';
-import type { GraphAnswers, GraphQuestion, GraphReads } from './graph-question.js';
+import type { GraphAnswers, GraphQuestion } from './graph-question.js';
+import type { GraphReads } from './graph-reads.js';
 import type { GraphServer } from './graph-server.js';
 import { type Ask, chunkReader } from './live-graph.js';
 
