@@ -19,7 +19,17 @@ export interface NamedBlob {
 }
 
 /** What a ref move was for; shown by the reflog. */
-export type RefOperation = 'init' | 'load' | 'commit' | 'branch' | 'tag' | 'reset' | 'rollback' | 'delete' | 'restore' | 'update';
+export type RefOperation =
+  | 'init'
+  | 'load'
+  | 'commit'
+  | 'branch'
+  | 'tag'
+  | 'reset'
+  | 'rollback'
+  | 'delete'
+  | 'restore'
+  | 'update';
 
 interface Proposed {
   /** The transaction: 64 hex when made from an idempotency key, else 32 hex of randomness. */

@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 /** Work in steps, of which each takes little time; what it returns is the result. */
 export type Steps<T> = Generator<void, T, void>;
 
@@ -20,7 +18,7 @@ export async function inTurns<T>(steps: Steps<T>): Promise<T> {
     const { done, value } = steps.next();
     if (done) return value;
     if (performance.now() - since < turnMs) continue;
-    await setImmediate();
+    await new Promise<void>((resolve) => void setImmediate(resolve));
     since = performance.now();
   }
 }

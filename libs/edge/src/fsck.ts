@@ -121,7 +121,11 @@ async function* checkTrees({ log, graph }: Engine, audit: Auditor): AsyncGenerat
       if (step.type === 'compared') continue;
       const { type, offset, message } = step;
       const where = formatPosition({ log: log.id, partition, offset });
-      yield found(`audit-${type}`, { what: type === 'tree' ? `audit tree ${partition}` : `record ${offset}`, where, message });
+      yield found(`audit-${type}`, {
+        what: type === 'tree' ? `audit tree ${partition}` : `record ${offset}`,
+        where,
+        message,
+      });
     }
   }
 }

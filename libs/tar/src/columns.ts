@@ -205,7 +205,7 @@ export function release(...columns: readonly Column[]): void {
 }
 
 /** A larger copy of a column, with `rows` rows at least; its cost is spread over many appends. */
-export function grown<T extends Column>(column: T, rows: number): T {
+function grown<T extends Column>(column: T, rows: number): T {
   return resized(column, Math.max(rows, Math.ceil(column.length * 1.6), 64));
 }
 
