@@ -61,9 +61,7 @@ export class CommitChunks {
       found.isUsed = true;
       this.#last = { repo, number, chunk: found };
     }
-    const { chunk } = this.#last;
-    const at = seq % commitRowsPerChunk;
-    return (chunk.decoded[at] ??= decode(chunk, { repo, seq, at }));
+    return rowIn(this.#last.chunk, repo, seq);
   }
 
   /** The row, kept or not; undefined when there is none. @throws what reading throws */
@@ -72,12 +70,14 @@ export class CommitChunks {
       const kept = this.now(repo, seq);
       if (kept) return kept;
       const age = this.#age;
-      await this.#load(repo, Math.floor(seq / commitRowsPerChunk));
-      if (age === this.#age) return this.now(repo, seq);
+      const chunk = await this.#load(repo, Math.floor(seq / commitRowsPerChunk));
+      // As it was read, not as it is kept: others may have taken its room by now.
+      if (age === this.#age) return chunk && rowIn(chunk, repo, seq);
     }
   }
 
-  async #load(repo: RepositoryName, number: number): Promise<void> {
+  /** The chunk, and with it those that a walk down asks for next. */
+  async #load(repo: RepositoryName, number: number): Promise<Chunk | undefined> {
     // Walks go from children to parents: down.
     this.#ahead = this.#lastLoaded - number === 1 ? Math.min(2 * this.#ahead, aheadMax) : 1;
     const count = Math.min(this.#ahead, number + 1);
@@ -85,24 +85,32 @@ export class CommitChunks {
     this.#lastLoaded = number - count + 1;
     const age = this.#age;
     const found = await this.#read(repo, numbers);
-    if (age !== this.#age) return;
-    numbers.forEach((each, i) => {
-      const chunk = found[i];
+    if (age !== this.#age) return undefined;
+    const chunks = found.map((stored) => stored && { ...stored, decoded: [], isUsed: true });
+    // The one that was asked for last, so that it is the youngest.
+    numbers.toReversed().forEach((each) => {
+      const chunk = chunks[number - each];
       if (chunk) this.#keep(`${each} ${repo}`, chunk);
     });
+    return chunks[0];
   }
 
-  #keep(key: string, chunk: StoredChunk): void {
-    this.#chunks.set(key, { ...chunk, decoded: [], isUsed: true });
+  #keep(key: string, chunk: Chunk): void {
+    this.#chunks.delete(key);
     this.#last = undefined;
     // The oldest that was not used since it was last passed over.
-    for (const [oldest, { isUsed }] of this.#chunks) {
-      if (this.#chunks.size <= this.#chunksMax) return;
-      const passed = this.#chunks.get(oldest) as Chunk;
+    for (const [oldest, passed] of this.#chunks) {
+      if (this.#chunks.size < this.#chunksMax) break;
       this.#chunks.delete(oldest);
-      if (isUsed && oldest !== key) this.#chunks.set(oldest, Object.assign(passed, { isUsed: false }));
+      if (passed.isUsed) this.#chunks.set(oldest, Object.assign(passed, { isUsed: false }));
     }
+    this.#chunks.set(key, chunk);
   }
+}
+
+function rowIn(chunk: Chunk, repo: RepositoryName, seq: number): CommitRow | undefined {
+  const at = seq % commitRowsPerChunk;
+  return (chunk.decoded[at] ??= decode(chunk, { repo, seq, at }));
 }
 
 function decode(
