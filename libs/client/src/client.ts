@@ -128,8 +128,13 @@ export class VarveClient {
     return this.#conversation.write({ method: 'POST', path: 'api/v1/repos', json, idempotencyKey });
   }
 
-  async refs(repo: string): Promise<readonly answer.Ref[]> {
-    const { refs } = await this.#conversation.read<{ refs: answer.Ref[] }>(repoPath(repo, 'refs'));
+  /** All of them, or those from which the revision `contains` can be reached. */
+  async refs(
+    repo: string,
+    { contains }: { readonly contains?: string | undefined } = {},
+  ): Promise<readonly answer.Ref[]> {
+    const path = repoPath(repo, 'refs');
+    const { refs } = await this.#conversation.read<{ refs: answer.Ref[] }>(path, { contains });
     return refs;
   }
 

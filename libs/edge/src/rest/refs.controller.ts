@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { VarveError } from '#core/error';
 import { parseRefName, type RefName, type RepositoryName } from '#core/name';
 import { getRef, listRefs } from '#query/refs';
-import { resolveRefName } from '#query/resolve';
+import { refsContaining } from '#query/refs-containing';
+import { resolve, resolveRefName } from '#query/resolve';
 import { deleteRef, putRef, restoreRef, rollbackRef, type WrittenRef } from '../command/move-ref.js';
 import { putRefs } from '../command/move-refs.js';
 import type { RefExpectation } from '../command/ref-expectation.js';
@@ -19,6 +20,9 @@ import { RefPipe, RepositoryPipe } from './segment.pipe.js';
 import { writeContext } from './write-request.js';
 import { ReadEngine } from './read-engine.js';
 
+const listQuery = z.strictObject({
+  contains: z.string().optional().describe('A revision: only refs from which it can be reached'),
+});
 const deleteQuery = z.strictObject({ reason: z.string().default('') });
 const conditionHeaders = {
   'If-Match': '"<commit>.<version>" that the ref must have, or * for any',
@@ -45,10 +49,17 @@ export class RefsController {
     summary: 'The branches and tags',
     params: ['repo'],
     answers: { 200: { description: 'By name', json: schema.refs } },
-    fails: ['REPOSITORY_UNKNOWN'],
+    fails: ['REPOSITORY_UNKNOWN', 'COMMIT_UNKNOWN', 'REVISION_AMBIGUOUS', 'LIMIT_EXCEEDED'],
   })
-  async list(@ReadEngine() engine: Engine, @Param('repo', RepositoryPipe) repo: RepositoryName) {
-    return { refs: (await listRefs(engine.graph, repo)).map(renderRef) };
+  async list(
+    @ReadEngine() engine: Engine,
+    @Param('repo', RepositoryPipe) repo: RepositoryName,
+    @Query({ schema: listQuery }) { contains }: z.infer<typeof listQuery>,
+  ) {
+    const { graph } = engine;
+    if (contains === undefined) return { refs: (await listRefs(graph, repo)).map(renderRef) };
+    const { commit } = await resolve(graph, repo, contains);
+    return { refs: (await refsContaining(graph, commit)).map(renderRef) };
   }
 
   @Get('refs/:ref')
