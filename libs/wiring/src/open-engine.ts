@@ -81,7 +81,9 @@ export async function openEngine(
       startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
       if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }
-    const audit = role === 'standalone' ? await openAudit(config, { log, graph }, opened) : undefined;
+    // Of a log that is not the one it was, there is nothing to be signed; the server says so, and what the graph still has.
+    const isAudited = role === 'standalone' && standing.failure() === undefined;
+    const audit = isAudited ? await openAudit(config, { log, graph }, opened) : undefined;
     const failures = [projector?.failed, audit?.failed].filter((each) => each !== undefined);
     const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
     return {
