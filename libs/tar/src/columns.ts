@@ -181,13 +181,6 @@ export function orZero(column: Column, row: number): number {
   return column.length === 0 ? 0 : column[row]!;
 }
 
-/** A copy of a column with more rows, the new ones zero. */
-export function resized<T extends Column>(column: T, rows: number): T {
-  const larger = new (column.constructor as new (length: number) => T)(rows);
-  larger.set(column);
-  return larger;
-}
-
 /**
  * The column with other rows, the new ones zero. The column itself is given up, so that there is never more than one of
  * them longer than the copy takes: nothing may look at it any more.
@@ -202,11 +195,6 @@ export function release(...columns: readonly Column[]): void {
   for (const { buffer } of columns as readonly { readonly buffer: ArrayBuffer }[]) {
     if (!buffer.detached) buffer.transfer(0);
   }
-}
-
-/** A larger copy of a column, with `rows` rows at least; its cost is spread over many appends. */
-function grown<T extends Column>(column: T, rows: number): T {
-  return resized(column, Math.max(rows, Math.ceil(column.length * 1.6), 64));
 }
 
 function kindOf(column: Column): Kind {
