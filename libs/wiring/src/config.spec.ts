@@ -54,6 +54,23 @@ describe('loadConfig', () => {
     expect(loadConfig({ VARVE_LISTEN: text }).listen).toEqual(listen);
   });
 
+  it.each([
+    [{ VARVE_LISTEN: '0.0.0.0:80' }, { host: '0.0.0.0', port: 83 }],
+    [{ VARVE_LISTEN: '[::1]:0' }, { host: '::1', port: 0 }],
+    [
+      { VARVE_LISTEN: '7000', VARVE_GRPC_LISTEN: '0.0.0.0:9000' },
+      { host: '0.0.0.0', port: 9000 },
+    ],
+    [{ VARVE_GRPC_LISTEN: 'off' }, null],
+  ])('has gRPC beside it: %o', (environment, grpcListen) => {
+    expect(loadConfig(environment).grpcListen).toEqual(grpcListen);
+  });
+
+  it('tells a wrong address once, not again for gRPC beside it', () => {
+    expect(mistakesOf({ VARVE_LISTEN: 'nonsense' })).toHaveLength(1);
+    expect(mistakesOf({ VARVE_LISTEN: '127.0.0.1:65535' })).toEqual([expect.stringContaining('VARVE_GRPC_LISTEN')]);
+  });
+
   it('cannot be changed once it is read', () => {
     const config = loadConfig({});
     expect(Object.isFrozen(config) && Object.isFrozen(config.listen) && Object.isFrozen(config.graph)).toBe(true);

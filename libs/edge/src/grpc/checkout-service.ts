@@ -4,21 +4,14 @@ import {
   type CheckoutResponse,
   CheckoutServiceService,
   type CheckoutServiceServer,
-  RootfsFormat,
 } from '#proto/gen/varve/v1/checkout';
 import { compressedRootfs, openRootfs, rootfsCommit, rootfsTag } from '../command/rootfs.js';
 import type { Engine } from '../engine.js';
 import { rootfsVariant } from '../rest/rootfs-variant.js';
 import type { Calls } from './calls.js';
 import { contentMessages, streamMessages } from './content.js';
+import { rootfsFormats } from './rootfs-format.js';
 import type { Served } from './served.js';
-
-const formats = {
-  [RootfsFormat.ROOTFS_FORMAT_UNSPECIFIED]: 'tar',
-  [RootfsFormat.ROOTFS_FORMAT_TAR]: 'tar',
-  [RootfsFormat.ROOTFS_FORMAT_TAR_GZ]: 'tar.gz',
-  [RootfsFormat.ROOTFS_FORMAT_TAR_ZST]: 'tar.zst',
-} as const;
 
 export function checkoutService(calls: Calls): Served {
   const server: CheckoutServiceServer = {
@@ -30,7 +23,7 @@ export function checkoutService(calls: Calls): Served {
 async function* checkout(engine: Engine, asked: CheckoutRequest): AsyncGenerator<CheckoutResponse> {
   const { rev, platform, part } = asked;
   const commit = await rootfsCommit(engine, parseRepositoryName(asked.repo), { rev, platform });
-  const { compression, tagSuffix } = rootfsVariant(formats[asked.format], {});
+  const { compression, tagSuffix } = rootfsVariant(rootfsFormats[asked.format], {});
   const etag = rootfsTag(commit, tagSuffix);
   const messages =
     compression === null

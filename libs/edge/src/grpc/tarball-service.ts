@@ -23,7 +23,8 @@ const waitSeconds = { standard: 10, max: 60 };
 
 export function tarballService(engine: Engine, calls: Calls): Served {
   const server: TarballServiceServer = {
-    ensureTarball: calls.ask((asked, { signal }) => ensure(engine, asked, signal)),
+    // The commit may be asked for as of another moment.
+    ensureTarball: calls.ask((asked, { engine: then, signal }) => ensure(then, asked, signal)),
     readTarball: calls.stream((asked) => read(engine, asked)),
   };
   return { definition: TarballServiceService, server };
