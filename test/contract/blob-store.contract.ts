@@ -102,6 +102,27 @@ export const blobStoreContract: readonly Case<BlobStore>[] = [
     },
   },
   {
+    title: 'tells of all that is on its way that someone is writing it, until it is sealed',
+    async run(store) {
+      const sealing = Array.from({ length: 8 }, async (_, n) => {
+        const staged = await store.stageBlob();
+        await staged.write(randomBytesOf(n, n % 2 === 0 ? 1000 : mebibyte));
+        await staged.finish();
+        await staged.seal();
+        await staged.discard();
+      });
+      let isOver = false;
+      const over = Promise.all(sealing).then(() => (isOver = true));
+      const look = async (): Promise<void> => {
+        for (const file of await collect(store.staged())) expect(file).toMatchObject({ inUse: true });
+        if (!isOver) await look();
+      };
+      await look();
+      await over;
+      expect(await collect(store.staged())).toEqual([]);
+    },
+  },
+  {
     title: 'takes a copy of what is written, so that the caller may reuse its buffer',
     async run(store) {
       const buffer = Buffer.alloc(1000);

@@ -127,16 +127,13 @@ class FilesystemBlobStore implements BlobStore {
     return listDerived(this.#layout, kind);
   }
 
-  async *staged(): AsyncGenerator<StagedFile> {
-    for await (const file of listStaged(this.#layout)) {
-      const path = join(this.#layout.staging, file.name);
-      yield { ...file, inUse: [...this.#spools].some((spool) => spool.path === path) };
-    }
+  staged(): AsyncIterable<StagedFile> {
+    return listStaged(this.#layout, (path) => this.#isInUse(path));
   }
 
   async sweepStaging(): Promise<number> {
     let count = 0;
-    for await (const { name } of listStaged(this.#layout)) {
+    for await (const { name } of this.staged()) {
       const path = join(this.#layout.staging, name);
       try {
         await unlink(path);
@@ -152,6 +149,10 @@ class FilesystemBlobStore implements BlobStore {
   async close(): Promise<void> {
     this.#files.close();
     await Promise.all([...this.#spools].map((spool) => spool.discard()));
+  }
+
+  #isInUse(path: string): boolean {
+    return [...this.#spools].some((spool) => spool.path === path);
   }
 
   #spool(options: { isDurable: boolean }): Spool {

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFromHex, hexOf } from '#core/digest';
-import type { BlobAddress, DerivedAddress, StoredBlob } from '#ports/blob-store';
+import type { BlobAddress, DerivedAddress, StagedFile, StoredBlob } from '#ports/blob-store';
 import { isIncarnation } from '../blob-key.js';
 import type { BlobLayout } from './blob-path.js';
 import { errnoOf, fileError } from './file-error.js';
@@ -41,12 +41,13 @@ export async function* listDerived(
   }
 }
 
-export async function* listStaged(
-  layout: BlobLayout,
-): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
-  for (const name of await names(layout.staging, () => true)) {
-    const found = await look(join(layout.staging, name));
-    if (found) yield { name, ...found };
+/** `isInUse` is asked before a file is looked at: one that is sealed meanwhile is not there any more when it is. */
+export async function* listStaged(layout: BlobLayout, isInUse: (path: string) => boolean): AsyncGenerator<StagedFile> {
+  const found = await names(layout.staging, () => true);
+  const inUse = new Set(found.filter((name) => isInUse(join(layout.staging, name))));
+  for (const name of found) {
+    const file = await look(join(layout.staging, name));
+    if (file) yield { name, ...file, inUse: inUse.has(name) };
   }
 }
 

@@ -29,7 +29,7 @@ export class Spool {
   #isOver = false;
   #isOnDisk = false;
 
-  /** `onOver` is called when no file of it is open any more and no more bytes are taken. */
+  /** `onOver` is called when its file has another name or is gone: until then the file belongs to someone. */
   constructor(folder: string, { isDurable, onOver }: { isDurable: boolean; onOver: () => void }) {
     this.path = join(folder, randomBytes(16).toString('hex'));
     this.#isDurable = isDurable;
@@ -71,7 +71,7 @@ export class Spool {
     try {
       if (this.#file) await this.#settleFile(this.#file);
       else await this.#settleMemory();
-      this.#end();
+      this.#isOver = true;
     } catch (cause) {
       await this.discard().catch(() => undefined);
       throw fileError('write', this.path, cause);
@@ -82,22 +82,22 @@ export class Spool {
   move(path: string): void {
     renameSync(this.path, path);
     this.#isOnDisk = false;
+    this.#onOver();
   }
 
   /** Leaves nothing behind. No effect on a file that was moved. */
   async discard(): Promise<void> {
-    this.#end();
+    this.#isOver = true;
     this.#pieces = [];
     await this.#writeBack?.catch(() => undefined);
     await this.#file?.close().catch(() => undefined);
     this.#file = undefined;
-    if (this.#isOnDisk) removeFile(this.path);
-    this.#isOnDisk = false;
-  }
-
-  #end(): void {
-    this.#isOver = true;
-    this.#onOver();
+    try {
+      if (this.#isOnDisk) removeFile(this.path);
+      this.#isOnDisk = false;
+    } finally {
+      this.#onOver();
+    }
   }
 
   async #spill(): Promise<FileHandle> {
