@@ -300,6 +300,33 @@ onFiles.describe('questions about the past', () => {
   });
 });
 
+onFiles.describe('a log that is moved to another server', () => {
+  it('answers as before, and its old proofs still hold', async () => {
+    const file = join(work.path, 'log.jsonl');
+    await onCopy(
+      () => undefined,
+      async ({ varve }) => {
+        writeFileSync(file, (await ok(varve('eventlog', 'export'))).stdout);
+        expect(await varve('eventlog', 'import', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('new data folder') }); // prettier-ignore
+      },
+    );
+    const server = await startServer({ data: join(work.path, 'moved-to') });
+    const varve = at(server, join(work.path, 'state-moved'));
+    try {
+      expect((await ok(varve('eventlog', 'import', file))).stdout).toBe('copied 6 records\n');
+      const reasons = (await ok(varve('--json', 'audit', 'log', '--ref', 'tags/v3'))).stdout.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as AuditLine).reason); // prettier-ignore
+      expect(reasons).toEqual(['release', 'oops', 'back']);
+      const key = (await ok(varve('audit', 'key'))).stdout.trim();
+      const young = await ok(varve('--json', 'audit', 'verify', await proof(varve, 'moved-on'), '--key', key));
+      const old = await ok(varve('--json', 'audit', 'verify', kept.proofs[2] as string, '--key', kept.key));
+      expect((JSON.parse(young.stdout) as Told).ref.value).toEqual((JSON.parse(old.stdout) as Told).ref.value);
+      expect((await varve('fsck', '--quick')).code).toBe(0);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 interface AuditLine {
   readonly time: string;
   readonly reason: string | null;

@@ -705,7 +705,7 @@ describe('both doors', () => {
 
 /** Health has a protocol of its own in gRPC, and the files of the audit are HTTP by their own specification (C2SP tlog-tiles). */
 function isHttpAlone(route: string): boolean {
-  return /^GET \/(?:livez|readyz|api\/v1\/audit\/.*)$/.test(route);
+  return /^GET \/(?:livez|readyz|api\/v1\/audit\/.*)$|^(?:GET|POST) \/api\/v1\/eventlog$/.test(route);
 }
 
 /** What the comments of the proto files say: `REST: GET /api/v1/…`. */

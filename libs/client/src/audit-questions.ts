@@ -1,4 +1,5 @@
 import type { Conversation, Query } from './conversation.js';
+import type { RequestBody } from './transport.js';
 
 /** A line of `GET /api/v1/audit/log`. */
 export type AuditLine = AuditedRecord | { readonly type: 'summary'; readonly records: number };
@@ -53,6 +54,18 @@ export class AuditQuestions {
   /** The public key. Only as good as the way it came. */
   async key(): Promise<string> {
     return (await this.#conversation.text('api/v1/audit/key')).trim();
+  }
+
+  /** The whole event log as lines of JSON, the last one a summary. */
+  exportLog(): AsyncGenerator<{ readonly type: string }> {
+    return this.#conversation.lines('api/v1/eventlog');
+  }
+
+  /** Copies an exported log into that of an empty server. Sent once: half of it would be in the way of the next try. */
+  importLog(body: RequestBody): Promise<{ readonly records: number }> {
+    const { contentType, sizeBytes } = body;
+    const once = { contentType, sizeBytes, repeatable: false, open: (over: AbortSignal) => body.open(over) };
+    return this.#conversation.write({ method: 'POST', path: 'api/v1/eventlog', body: once });
   }
 
   /** Hashes in base64 that show that a tree continues another. */

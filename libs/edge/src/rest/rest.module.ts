@@ -5,6 +5,7 @@ import { BlobsController } from './blobs.controller.js';
 import { BranchCommitsController } from './branch-commits.controller.js';
 import { DiffController } from './diff.controller.js';
 import { EventsController } from './events.controller.js';
+import { EventlogController } from './eventlog.controller.js';
 import { FsckController } from './fsck.controller.js';
 import { HealthController } from './health.controller.js';
 import { ImportsController } from './imports.controller.js';
@@ -40,6 +41,7 @@ import { WatchModule } from '../watch.module.js';
     ImportsController,
     MaintenanceController,
     AuditController,
+    EventlogController,
     FsckController,
   ],
 })
