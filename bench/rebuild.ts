@@ -64,7 +64,7 @@ async function measure(log: EventLog, graph: GraphStore, count: number): Promise
   return records / seconds;
 }
 
-export export async function fill(log: EventLog, records: number): Promise<void> {
+export async function fill(log: EventLog, records: number): Promise<void> {
   let batch: Uint8Array[] = [];
   let parent: CommitId | null = null;
   for (let n = 0; n < records; n += 1) {

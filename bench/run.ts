@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Aim, aimTable, type Found } from './aim.js';
 import { benchAudit } from './audit.js';
-import { benchAudit } from './audit.js';
 import { benchCheckout } from './checkout.js';
 import { benchConcurrency } from './concurrency.js';
 import { benchDepth } from './depth.js';
@@ -36,7 +35,6 @@ const benches: Readonly<Record<string, Bench>> = {
   concurrency: { run: benchConcurrency, quick: '8' },
   grpc: { run: benchGrpc, quick: '32' },
   rebuild: { run: benchRebuild, quick: '5000' },
-  audit: { run: benchAudit, quick: '20000' },
   audit: { run: benchAudit, quick: '20000' },
   graph: { run: benchGraph, quick: '20000' },
   distributed: { run: benchDistributed, quick: false },
