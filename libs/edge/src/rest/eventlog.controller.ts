@@ -79,8 +79,10 @@ function readLine(line: string): ExportedLine {
 }
 
 function isWhole({ type, log, partition, offset, time, bytes, records }: Record<string, unknown>): boolean {
-  const areCounts = (...values: readonly unknown[]) =>
-    values.every((value) => Number.isSafeInteger(value) && Number(value) >= 0);
   if (type === 'record') return areCounts(partition, offset, time) && typeof bytes === 'string';
   return type === 'summary' ? areCounts(records) : typeof log === 'string' && /^[a-z0-9]{1,64}$/.test(log);
+}
+
+function areCounts(...values: readonly unknown[]): boolean {
+  return values.every((value) => Number.isSafeInteger(value) && Number(value) >= 0);
 }
