@@ -6,19 +6,29 @@ cd "$(dirname "$0")/.."
 
 VARVE_SERVICES_STATE=$(mktemp -d -t varve-services.XXXXXX)
 export VARVE_SERVICES_STATE
+# Here tests start servers of their own, to take them away; one that is stopped half-way leaves some.
+export TMPDIR=$VARVE_SERVICES_STATE/tmp
+mkdir "$TMPDIR"
+. scripts/services/shared.sh
 child=
 finish() {
-  local status=$?
+  local status=$? pid_file
   trap - EXIT
+  while read -r pid_file; do stop_all "$(dirname "$pid_file")"; done < <(find "$TMPDIR" -name pid -type f)
   scripts/services.sh down
   rm -rf "$VARVE_SERVICES_STATE"
   exit "$status"
 }
-# Told to stop, it ends Jest first: the servers must not go while a test looks at them.
+# Told to stop, it ends Jest first: the servers must not go while a test looks at them. Who told it may not wait for long.
 stop() {
+  local tries
   if [ -n "$child" ]; then
     kill -TERM -- "-$child" 2>/dev/null || true
-    wait "$child" || true
+    for ((tries = 0; tries < 30; tries += 1)); do
+      kill -0 "$child" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL -- "-$child" 2>/dev/null || true
   fi
   exit 1
 }
