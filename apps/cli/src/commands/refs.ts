@@ -13,5 +13,9 @@ export function refsCommand(run: Run): Command {
         await session.output.answer(refs, () => refs.map(({ commit, ref }) => `${commit} ${ref}`).join('\n'));
       }),
     );
-  return withHelp(command, ['varve refs', 'varve refs --contains 8dbd9e39', "varve refs --json | jq -r '.[].ref'"], [2, 3, 5]);
+  return withHelp(
+    command,
+    ['varve refs', 'varve refs --contains 8dbd9e39', "varve refs --json | jq -r '.[].ref'"],
+    [2, 3, 5],
+  );
 }
