@@ -1,0 +1,152 @@
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { decodeCommit } from '#core/commit';
+import type { ReflogRow } from '#core/graph-row';
+import { absent, main } from '../fixture/event-builder.js';
+import { rowsOf } from '../fixture/graph-rows.js';
+import type { RefValue } from '#core/ref';
+import type { GraphStore } from '#ports/graph-store';
+import { project, type Projected } from '#projection/project';
+import { law, same, show } from './law.js';
+import { isLinearizable, type RefOperationSeen } from './linearizability.js';
+import { initialMain, tester } from './simulated-content.js';
+import type { Wish } from './simulated-client.js';
+import type { Gateway, Stores } from './simulated-cluster.js';
+
+interface Healed extends Stores {
+  readonly gateways: readonly [Gateway, Gateway];
+  readonly wishes: readonly Wish[];
+}
+type Await = <T>(promise: Promise<T>) => Promise<T>;
+
+/** Everything that must hold when everything was told and projected. @throws BrokenLaw */
+export async function checkLaws(healed: Healed, awaited: Await): Promise<void> {
+  await endUnknown(healed, awaited);
+  await checkReplay(healed);
+  await checkWishes(healed);
+  await checkClosure(healed);
+  await checkHistories(healed);
+}
+
+/** I5: whoever asks, and however often, is told the same. */
+async function endUnknown({ gateways, wishes }: Healed, awaited: Await): Promise<void> {
+  for (const { repo, name, answer } of wishes) {
+    if (answer.type !== 'unknown' || answer.txid === null) continue;
+    const context = { actor: tester, reason: '', idempotencyKey: null, request: null };
+    const [first, second] = [gateways[0].end(repo, answer.txid, context), gateways[1].end(repo, answer.txid, context)];
+    const rows = [await awaited(first), await awaited(second)];
+    law('I5', same(rows[0], rows[1]), `${name} ended as ${show(rows[0])} and as ${show(rows[1])}`);
+  }
+}
+
+/** I1: record by record, from nothing, every row is what the graph has. */
+async function checkReplay({ log, graph, wrapProjector, wishes, scheduler }: Healed): Promise<void> {
+  const port = log.portOf({ name: 'replay', state: 'awake' });
+  const replayed = wrapProjector({ log: port, graph: openMemoryGraphStore(log.partitionCount) }).graph;
+  for (const [partition, records] of log.partitions.entries()) {
+    let at: Projected = await replayed.checkpoint(partition);
+    for (const record of records) at = (await project(replayed, partition, at, [record])) ?? at;
+    const live = await graph.store.checkpoint(partition);
+    law(
+      'I1',
+      same(live, at) || same(live, await replayed.checkpoint(partition)),
+      `partition ${partition} is ${show(live)}, a replay gives ${show(at)}`,
+    );
+  }
+  for (const repo of new Set(wishes.map((wish) => wish.repo))) {
+    const [live, again] = await Promise.all([rowsOf(graph.store, repo), rowsOf(replayed, repo)]);
+    law('I1', same(live, again), `${repo} has other rows than a replay gives`);
+  }
+  scheduler.note('a replay gives the same');
+}
+
+/** I3, I4, I6: what was told, and what was done. */
+async function checkWishes({ graph, wishes }: Healed): Promise<void> {
+  const moves = await reflogOf(graph.store, wishes);
+  for (const wish of wishes) {
+    const { name, ref, answer } = wish;
+    const done = moves.filter(({ reason, repo }) => reason === name && repo === wish.repo);
+    law('I6', done.length <= 1, `${name} took effect ${done.length} times: ${show(done)}`);
+    checkExpected(wish, done, moves);
+    if (answer.type === 'refused')
+      law('I4', done.length === 0, `${name} was told ${answer.error.message}, and did ${show(done)}`);
+    if (answer.type !== 'ok' || answer.value === null || wish.type === 'read') continue;
+    const [move] = done;
+    const isKept =
+      move?.ref === ref &&
+      move.offset === answer.position.offset &&
+      same({ commit: move.to, version: move.version }, answer.value);
+    law('I3', isKept, `${name} was told ${show(answer)}, and the reflog has ${show(done)}`);
+  }
+  for (const row of moves) {
+    const isHeld = row.to === null || (await graph.store.commit(row.repo, row.to));
+    law('I7', Boolean(isHeld), `${row.ref} is at ${row.to}, which is not there`);
+  }
+}
+
+/** I2: a move that had an expectation was made from exactly that value, whoever was told of it. */
+function checkExpected({ name, expect }: Wish, [row]: readonly ReflogRow[], moves: readonly ReflogRow[]): void {
+  if (!row || !expect) return;
+  const before = moves.find(({ repo, ref, version }) => repo === row.repo && ref === row.ref && version < row.version);
+  const value = before ? { commit: before.to, version: before.version } : absent;
+  law('I2', same(value, expect), `${name} moved ${row.ref} from ${show(value)} and expected ${show(expect)}`);
+}
+
+async function reflogOf(graph: GraphStore, wishes: readonly Wish[]): Promise<ReflogRow[]> {
+  const repos = [...new Set(wishes.map(({ repo }) => repo))];
+  return (await Promise.all(repos.map((repo) => graph.reflog(repo, { limit: 1_000 })))).flat();
+}
+
+/** I7: parents are there, before their children, and bytes are what their ids say. */
+async function checkClosure({ graph: { store }, wishes }: Healed): Promise<void> {
+  for (const repo of new Set(wishes.map((wish) => wish.repo))) {
+    for (const { id, seq, parents } of await store.commits(repo, { limit: 1_000 })) {
+      const bytes = await store.commitBytes(repo, id);
+      law('I7', bytes !== undefined && decodeCommit(bytes).id === id, `the bytes of ${id} are not its own`);
+      const found = await Promise.all(parents.map((parent) => store.commitAt(repo, parent)));
+      law(
+        'I7',
+        found.every((parent) => parent && parent.seq < seq),
+        `${id} has a parent that is not there`,
+      );
+    }
+  }
+}
+
+/** I2: one register for each ref. */
+async function checkHistories({ graph, wishes }: Healed): Promise<void> {
+  const moves = await reflogOf(graph.store, wishes);
+  for (const place of new Set(wishes.map(({ repo, ref }) => `${repo} ${ref}`))) {
+    const history = wishes.filter(({ repo, ref }) => `${repo} ${ref}` === place).flatMap((wish) => seenOf(wish, moves));
+    const initial = place.endsWith(main) ? initialMain : absent;
+    law('I2', isLinearizable(history, initial), `${place} is no register: ${show(history)}`);
+  }
+}
+
+/** What the client saw of a register. A refusal for another reason than the value says nothing of it. */
+function seenOf(
+  { name, type, isCurrent, expect, to, invoked, returned, answer }: Wish,
+  moves: readonly ReflogRow[],
+): RefOperationSeen[] {
+  const span = { invoked, returned };
+  if (type === 'read') {
+    if (answer.type !== 'ok' || answer.value === null || !isCurrent) return [];
+    return [{ ...span, call: { type: 'read' }, answer: { type: 'ok', value: answer.value } }];
+  }
+  if (answer.type === 'ok') {
+    // Nothing had to change: true at the position of the answer, which a graph that went back puts before its end.
+    if (answer.value === null) return [];
+    const aim = answer.value.commit;
+    return [{ ...span, call: callOf(expect, aim), answer: { type: 'ok', value: answer.value } }];
+  }
+  if (answer.type === 'refused') {
+    if (answer.error.code !== 'REF_STALE' || !expect) return [];
+    return [{ ...span, call: callOf(expect, to), answer: { type: 'stale' } }];
+  }
+  // The id of a commit that nobody was told of is in the reflog, if anywhere.
+  const aim = type === 'commit' ? moves.find(({ reason }) => reason === name)?.to : to;
+  return aim === undefined ? [] : [{ ...span, call: callOf(expect, aim), answer: { type: 'unknown' } }];
+}
+
+function callOf(expect: RefValue | undefined, to: RefValue['commit']): RefOperationSeen['call'] {
+  return expect ? { type: 'swap', expect, to } : { type: 'set', to };
+}

@@ -1,0 +1,151 @@
+import { type ErrorCode, isVarveError, type VarveError } from '#core/error';
+import type { RefOperation } from '#core/event';
+import type { RefName, RepositoryName } from '#core/name';
+import type { Position } from '#core/position';
+import type { RefValue } from '#core/ref';
+import { isUndecided } from '#history/undecided';
+import type { WriteContext, Written } from '#history/write';
+import { BrokenLaw, law, show } from './law.js';
+import { dag, tester } from './simulated-content.js';
+import type { Scheduler } from './scheduler.js';
+import type { Gateway } from './simulated-cluster.js';
+
+interface Place {
+  readonly repo: RepositoryName;
+  readonly ref: RefName;
+}
+
+/** One thing a client wanted, and what it was told in the end. Its name is the reason in the reflog. */
+export interface Wish extends Place {
+  readonly name: string;
+  readonly type: 'move' | 'commit' | 'read';
+  readonly key: string | null;
+  readonly expect: RefValue | undefined;
+  /** Of a move. */
+  readonly to: RefValue['commit'];
+  /** Of a read: of the end of the log, so that it sees whatever was answered before. */
+  readonly isCurrent: boolean;
+  readonly invoked: number;
+  returned: number;
+  answer:
+    | { readonly type: 'ok'; readonly value: RefValue | null; readonly position: Position }
+    | { readonly type: 'refused'; readonly error: VarveError }
+    | { readonly type: 'unknown'; readonly txid: string | null };
+}
+
+const retriesMax = 3;
+/** A read that was too early. */
+const noAnswer: ReadonlySet<ErrorCode> = new Set(['NOT_PROJECTED']);
+/** Says why this copy was not sent, by a full log or a graph that went back, and nothing of one that was sent before. */
+const ofOneCopy: ReadonlySet<ErrorCode> = new Set(['STORAGE_FULL', 'REPOSITORY_UNKNOWN', 'COMMIT_UNKNOWN']);
+
+/** Wants one thing after the other, through any gateway, and again with the same key when it was told nothing. */
+export class Client {
+  readonly wishes: Wish[] = [];
+  readonly name: string;
+  readonly #scheduler: Scheduler;
+  readonly #gateways: readonly Gateway[];
+  readonly #places: readonly Place[];
+  /** The newest it was told of each ref. */
+  readonly #known = new Map<string, { readonly value: RefValue; readonly position: Position }>();
+
+  constructor(name: string, scheduler: Scheduler, gateways: readonly Gateway[], places: readonly Place[]) {
+    this.name = name;
+    this.#scheduler = scheduler;
+    this.#gateways = gateways;
+    this.#places = places;
+  }
+
+  async run(count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
+      await this.#scheduler.sleep(this.#scheduler.pick(60));
+      await this.#fulfil(this.#wish(`${this.name} ${n}`));
+    }
+  }
+
+  #wish(name: string): Wish {
+    const { pick } = this.#scheduler;
+    // Most of it happens to one ref, between few commits: away and back is what a comparison can be wrong about.
+    const place = this.#places[pick(3) > 0 ? 0 : pick(this.#places.length)] as Place;
+    const type = (['read', 'move', 'move', 'move', 'commit'] as const)[pick(5)] as Wish['type'];
+    const known = this.#known.get(keyOf(place))?.value;
+    const wish: Wish = {
+      ...place,
+      name,
+      type,
+      // Who does not say what it expects may be refused by one gateway and served by another, under one key as well.
+      key: known && type === 'move' && pick(3) > 0 ? name : null,
+      expect: known && type !== 'read' && pick(5) > 0 ? known : undefined,
+      isCurrent: pick(2) === 0 || known === undefined,
+      to: pick(8) === 0 ? null : (dag[pick(4) > 0 ? pick(2) : pick(dag.length)]?.id ?? null),
+      invoked: this.#scheduler.steps,
+      returned: Number.POSITIVE_INFINITY,
+      answer: { type: 'unknown', txid: null },
+    };
+    const told = wish.key !== null && wish.expect === undefined ? { ...wish, key: null } : wish;
+    this.wishes.push(told);
+    return told;
+  }
+
+  async #fulfil(wish: Wish): Promise<void> {
+    for (let attempt = 0; attempt <= retriesMax; attempt += 1) {
+      const gateway = this.#gateways[this.#scheduler.pick(this.#gateways.length)] as Gateway;
+      this.#scheduler.note(`${wish.name} (${wish.type} ${wish.ref}) asks ${gateway.actor.name}`);
+      await this.#ask(gateway, wish, attempt);
+      this.#scheduler.note(`${wish.name} is told ${wish.answer.type}`);
+      if (wish.answer.type !== 'unknown') {
+        wish.returned = this.#scheduler.steps;
+        return;
+      }
+      if (wish.key === null) return;
+    }
+  }
+
+  async #ask(gateway: Gateway, wish: Wish, attempt: number): Promise<void> {
+    const { rollBacks } = gateway;
+    try {
+      const told = await gateway.answer(() => this.#call(gateway, wish));
+      wish.answer = { type: 'ok', ...told };
+      if (told.value) this.#known.set(keyOf(wish), { value: told.value, position: told.position });
+    } catch (error) {
+      if (error instanceof BrokenLaw) throw error;
+      const txid = isVarveError(error) && typeof error.detail['txid'] === 'string' ? error.detail['txid'] : null;
+      // A retry reads the ref and then its outcome: a graph that goes back between the two shows its own effect alone.
+      const wentBack = gateway.rollBacks !== rollBacks && txid === null;
+      const saysNothing = (code: ErrorCode) => noAnswer.has(code) || (attempt > 0 && (ofOneCopy.has(code) || wentBack));
+      const isFinal = isVarveError(error) && !isUndecided(error) && !saysNothing(error.code);
+      wish.answer = isFinal ? { type: 'refused', error } : { type: 'unknown', txid };
+    }
+  }
+
+  async #call(gateway: Gateway, wish: Wish): Promise<{ value: RefValue | null; position: Position }> {
+    const { repo, ref, expect, to } = wish;
+    const context = {
+      actor: tester,
+      reason: wish.name,
+      idempotencyKey: wish.key,
+      request: null,
+    } satisfies WriteContext;
+    if (wish.type === 'read') return this.#read(gateway, wish);
+    const operation: RefOperation = 'update';
+    const written: Written =
+      wish.type === 'commit'
+        ? await gateway.commit({ repo, branch: ref, message: wish.name, expect }, context)
+        : await gateway.move({ repo, ref, to, mode: 'force', operation, expect }, context);
+    const move = written.outcome.moves[0];
+    return { value: move ? { commit: move.commit, version: move.version } : null, position: written.position };
+  }
+
+  /** Half of the reads are of the log's end, half of what the client has seen. */
+  async #read(gateway: Gateway, wish: Wish): Promise<{ value: RefValue; position: Position }> {
+    const known = this.#known.get(keyOf(wish));
+    const told = await gateway.read(wish, wish.isCurrent ? undefined : known?.position);
+    const isOlder = known !== undefined && told.value.version < known.value.version;
+    law('I8', !isOlder, `${wish.name} saw ${show(told.value)} of ${wish.ref} after ${show(known?.value)}`);
+    return told;
+  }
+}
+
+function keyOf({ repo, ref }: Place): string {
+  return `${repo} ${ref}`;
+}
