@@ -9,7 +9,7 @@ import { app, commitOn, documentBlob, main, move } from '../../../test/fixture/e
 import { type BuiltLayer, layer } from '../../../test/fixture/layer-builder.js';
 import { collect, inPieces } from '../../../test/fixture/bytes-random.js';
 import { context, runHistory, type RunningHistory } from '../../../test/fixture/running-history.js';
-import { wrapLog } from '../../../test/fixture/wrapped-stores.js';
+import { wrapGraph, wrapLog } from '../../../test/fixture/wrapped-stores.js';
 import { commitLayer, type LayerCommit } from './commit-layer.js';
 
 const files = layer({ 'etc/': null, 'etc/motd': 'hello' });
@@ -118,7 +118,7 @@ describe('commitLayer', () => {
   it.each<[string, Partial<LayerCommit>, string]>([
     ['an unknown repository', { repo: parseRepositoryName('other') }, 'REPOSITORY_UNKNOWN'],
     ['an unknown branch', { branch: 'refs/heads/none' as RefName }, 'REF_UNKNOWN'],
-    ['an expectation that does not hold', { expect: { commit: genesis.id, version: 9 } }, 'REF_STALE'],
+    ['an expectation that no longer holds', { expect: { commit: genesis.id, version: 0 } }, 'REF_STALE'],
     ['a time that is none', { time: 'yesterday' }, 'COMMIT_INVALID'],
     ['a message that is too long', { message: 'x'.repeat(70_000) }, 'LIMIT_EXCEEDED'],
   ])('refuses %s and leaves nothing behind', async (_title, fields, code) => {
@@ -126,6 +126,38 @@ describe('commitLayer', () => {
     const end = await history.log.end(0);
     await expect(commit(await receive(files), fields)).rejects.toMatchObject({ code });
     expect([await stored(), await staged(), await history.log.end(0)]).toEqual([[], 0, end]);
+  });
+
+  it('lets the fold refuse an expectation of a version that the graph does not show', async () => {
+    await start();
+    const fields = { expect: { commit: genesis.id, version: 9 } };
+    await expect(commit(await receive(files), fields)).rejects.toMatchObject({ code: 'REF_STALE' });
+    expect([await stored(), await staged()]).toEqual([[], 0]);
+  });
+
+  it('is not refused by a graph that went back behind what the caller has seen', async () => {
+    await start();
+    const before = await history.graph.ref(app, main);
+    const first = await commit(null);
+    const seen = await history.graph.ref(app, main);
+    const request = {
+      repo: app,
+      branch: main,
+      layer: null,
+      message: '',
+      author: '',
+      time: null,
+      labels: {},
+      expect: seen,
+    };
+    const behind = { ...history, graph: wrapGraph(history.graph, { ref: async () => before }) };
+    const second = await commitLayer(behind, request, context);
+    expect((await committed(second.commit)).parents).toEqual([first.commit]);
+
+    const further = { ...behind, graph: wrapGraph(behind.graph, { commit: async () => undefined }) };
+    const tip = await history.graph.ref(app, main);
+    const asked = commitLayer(further, { ...request, expect: tip }, context);
+    await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
   it('takes its bytes away again when another write was faster', async () => {

@@ -69,9 +69,12 @@ async function commitReceived(
   const actual = await readRef(graph, repo, branch);
   const seen = await submitter.seenOutcome(repo, context);
   if (seen) return { ...seen, commit: seen.outcome.moves[0]?.commit as CommitId };
-  if (expect && !sameRefValue(expect, actual)) throw staleRef(repo, { ref: branch, expect }, actual);
+  const isBehind = expect !== undefined && actual.version < expect.version;
+  if (expect && !isBehind && !sameRefValue(expect, actual)) throw staleRef(repo, { ref: branch, expect }, actual);
 
-  const parent = await readTip(graph, repo, branch, actual);
+  // A graph that went back is behind what the caller has seen, which the fold compares with the branch itself.
+  const tip = isBehind ? expect : actual;
+  const parent = await readTip(graph, repo, branch, tip);
   if (parent?.commit.index) throw severalPlatforms(request, parent.commit.index);
   await checkTree(stores, repo, parent?.row, layer);
   const commit = commitOn(parent, request);
@@ -81,7 +84,7 @@ async function commitReceived(
     layer && isBound(graph, repo, layer.diffId),
   ]);
   const blob = layer && !isKept ? await layer.seal() : null;
-  const update = { ref: branch, expect: actual, to: commit.id, mode: 'ff' } as const;
+  const update = { ref: branch, expect: tip, to: commit.id, mode: 'ff' } as const;
   const draft = {
     type: 'ref.update.v1',
     repo,
@@ -115,14 +118,19 @@ async function readTip(
   graph: GraphReader,
   repo: RepositoryName,
   branch: RefName,
-  { commit: id }: RefValue,
+  value: RefValue,
 ): Promise<Tip | undefined> {
+  const { commit: id } = value;
   if (id === null) {
     if ((await graph.repository(repo))?.commits === 0) return undefined;
     throw new VarveError('REF_UNKNOWN', `there is no branch ${branch} in ${repo}`, { repository: repo, ref: branch });
   }
   const [row, bytes] = await Promise.all([graph.commit(repo, id), graph.commitBytes(repo, id)]);
   if (row && bytes) return { row, commit: decodeCommit(bytes).commit };
+  if (!sameRefValue(await readRef(graph, repo, branch), value)) {
+    const message = `${branch} of ${repo} is expected at ${id}, which the graph does not show yet; try again`;
+    throw new VarveError('UNAVAILABLE', message, { repository: repo, ref: branch, commit: id });
+  }
   throw new VarveError('CORRUPT', `${branch} of ${repo} is at ${id}, and the graph does not hold that commit`, {
     commit: id,
   });

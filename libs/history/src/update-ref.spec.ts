@@ -2,6 +2,7 @@ import { genesis } from '#core/commit';
 import { branchRef, parseRepositoryName, tagRef } from '#core/name';
 import { absent, app, commitOn, main, move } from '../../../test/fixture/event-builder.js';
 import { context, runHistory, type RunningHistory } from '../../../test/fixture/running-history.js';
+import { wrapGraph } from '../../../test/fixture/wrapped-stores.js';
 import { createRepository } from './create-repository.js';
 import { type RefMove, type RefTarget, updateRef, updateRefs } from './update-ref.js';
 
@@ -47,6 +48,18 @@ describe('createRepository', () => {
 });
 
 describe('updateRef', () => {
+  it('leaves the decision to the fold when the graph went back behind what the caller has seen', async () => {
+    const before = await history.graph.ref(app, main);
+    const { outcome } = await update({});
+    const seen = { commit: next.id, version: outcome.moves[0]?.version as number };
+    const graph = wrapGraph(history.graph, { ref: async () => before });
+    const { submitter } = history;
+    const back = { repo: app, ref: main, to: genesis.id, mode: 'force', operation: 'rollback', expect: seen } as const;
+    // It is where that graph says it is already, which is not where it was expected.
+    const written = await updateRef({ graph, submitter }, back, context);
+    expect(written.outcome.moves).toEqual([{ ref: main, commit: genesis.id, version: seen.version + 1 }]);
+  });
+
   it('makes, moves, rolls back and deletes', async () => {
     expect((await update({ ref: dev, to: genesis.id, operation: 'branch' })).outcome.moves).toEqual([
       { ref: dev, commit: genesis.id, version: 2 },

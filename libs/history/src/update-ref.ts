@@ -72,8 +72,12 @@ export async function updateRefs(
     if (expect && !sameRefValue(expect, actual) && actual.version >= expect.version) {
       throw staleRef(repo, { ref, expect }, actual);
     }
-    if (to !== null && to === actual.commit) continue;
-    if (to !== null) await checkMove(graph, { repo, ref, to, mode, actual });
+    // A graph that went back, and is behind what the caller has seen, cannot tell what the move would do.
+    const isBehind = expect !== undefined && actual.version < expect.version;
+    if (!isBehind && to !== null) {
+      if (to === actual.commit) continue;
+      await checkMove(graph, { repo, ref, to, mode, actual });
+    }
     updates.push({ ref, expect: expect ?? actual, to, mode });
   }
   if (updates.length === 0) return submitter.nothingWritten(repo);
