@@ -50,6 +50,18 @@ describe('gateways, projectors and clients with everything going wrong between t
   }, 600_000);
 });
 
+describe('what clients are told in a simulation', () => {
+  it('is every kind of answer, often', async () => {
+    const count = { ok: 0, refused: 0, unknown: 0 };
+    for (let seed = 1; seed <= 50; seed += 1) {
+      for (const { type, answer } of await Simulation.run(seed)) if (type !== 'read') count[answer.type] += 1;
+    }
+    expect(count.ok).toBeGreaterThan(50);
+    expect(count.refused).toBeGreaterThan(50);
+    expect(count.unknown).toBeGreaterThan(50);
+  });
+});
+
 /** A check that nothing can fail proves nothing: each rule that is taken out is missed. */
 describe('the laws of the simulation', () => {
   afterEach(() => (decide = judge));

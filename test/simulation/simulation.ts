@@ -4,7 +4,7 @@ import { rebuild } from '#projection/rebuild';
 import { checkLaws } from './check-laws.js';
 import { law } from './law.js';
 import { Scheduler } from './scheduler.js';
-import { Client } from './simulated-client.js';
+import { Client, type Wish } from './simulated-client.js';
 import { Gateway, newActor, ProjectorProcess, type Stores, type Wrap } from './simulated-cluster.js';
 import { creations, firstRecord, refs } from './simulated-content.js';
 import { SimulatedGraph } from './simulated-graph.js';
@@ -56,11 +56,11 @@ export class Simulation {
     );
   }
 
-  /** @throws BrokenLaw, with the trace */
-  static async run(seed: number, mutation: Mutation = {}): Promise<void> {
+  /** What the clients were told. @throws BrokenLaw, with the trace */
+  static async run(seed: number, mutation: Mutation = {}): Promise<readonly Wish[]> {
     const scheduler = new Scheduler(seed);
     try {
-      await inVirtualTime(scheduler, () => new Simulation(scheduler, mutation).#run());
+      return await inVirtualTime(scheduler, () => new Simulation(scheduler, mutation).#run());
     } catch (error) {
       throw new Error(`seed ${seed}: ${(error as Error).message}\n${scheduler.trace.slice(-300).join('\n')}`, {
         cause: error,
@@ -68,7 +68,7 @@ export class Simulation {
     }
   }
 
-  async #run(): Promise<void> {
+  async #run(): Promise<readonly Wish[]> {
     await this.#wait(() => this.#isProjected());
     const wishing = Promise.all(this.#clients.map((client) => client.run(wishesPerClient)));
     let isDone = false;
@@ -79,11 +79,10 @@ export class Simulation {
     this.#scheduler.after(this.#scheduler.pick(50), () => this.#trouble(() => isDone));
     await this.#wait(() => isDone);
     await this.#heal();
-    await checkLaws(
-      { ...this.#stores, gateways: this.#gateways, wishes: this.#clients.flatMap(({ wishes }) => wishes) },
-      (promise) => this.#awaited(promise),
-    );
+    const wishes = this.#clients.flatMap((client) => client.wishes);
+    await checkLaws({ ...this.#stores, gateways: this.#gateways, wishes }, (promise) => this.#awaited(promise));
     this.#checkHalted();
+    return wishes;
   }
 
   /** What happens to processes and stores, every now and then. */
