@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import {
   withAcknowledgementsTrusted,
   withoutFirstOutcome,
@@ -7,6 +6,11 @@ import {
 } from './mutations.js';
 import { virtualSleep } from './virtual-time.js';
 
+/** For native modules; the types of Jest leave it out. */
+const { unstable_mockModule: mockModule } = import.meta.jest as unknown as {
+  readonly unstable_mockModule: (name: string, make: () => object) => void;
+};
+
 /** Real time has no part in it, and a mutant judges with a rule less. */
 const product = await import('#core/fold');
 type Decide = typeof product.decide;
@@ -14,8 +18,8 @@ type Decide = typeof product.decide;
 const judge: Decide = product.decide;
 let decide: Decide = judge;
 const timers = await import('node:timers/promises');
-jest.unstable_mockModule('node:timers/promises', () => ({ ...timers, setTimeout: virtualSleep }));
-jest.unstable_mockModule('#core/fold', () => ({
+mockModule('node:timers/promises', () => ({ ...timers, setTimeout: virtualSleep }));
+mockModule('#core/fold', () => ({
   ...product,
   decide: (...args: Parameters<Decide>) => decide(...args),
 }));
