@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { HealthCheckRequest, HealthCheckResponse_ServingStatus, HealthService } from '#proto/gen/grpc/health/v1/health';
 import { type AppProcess, projectRoot } from '../journey/harness/app-process.js';
 import { type Realm, realmOf, startApp } from '../journey/harness/cluster.js';
+import { grpcAddress, GrpcCaller } from '../journey/harness/grpc.js';
 import { ask, askAt, commitFile, createRepository, messagesAt, until } from './gateway-client.js';
 
 /** Servers of its own, because it takes them away: the same scripts, another state. */
@@ -59,6 +61,7 @@ let realm: Realm;
 let gateway: AppProcess;
 let behind: AppProcess[] = [];
 let url: string;
+let grpc: GrpcCaller;
 let step = 0;
 let position: string;
 
@@ -71,16 +74,31 @@ beforeAll(async () => {
     startApp('materializer', realm),
   ]);
   url = gateway.url as string;
+  grpc = new GrpcCaller(grpcAddress(gateway));
   expect((await createRepository(url, 'app')).status).toBe(201);
   for (let n = 0; n < 5; n++) position = (await commitFile(url, 'app', `file-${step++}`)).position as string;
 }, 180_000);
 afterAll(async () => {
+  grpc?.close();
   await Promise.all([gateway, ...behind].map((one) => one?.end('SIGKILL')));
   await servers?.down();
 }, 60_000);
 
+/** Both doors say the same, each as its clients ask. */
+async function readiness(): Promise<'ready' | 'not ready' | 'undecided'> {
+  const rest = (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200;
+  const { messages } = await grpc.call(HealthService.check, [HealthCheckRequest.create()]);
+  const serving = messages[0]?.status === HealthCheckResponse_ServingStatus.SERVING;
+  if (rest !== serving) return 'undecided';
+  return rest ? 'ready' : 'not ready';
+}
+
 async function isReady(): Promise<boolean> {
-  return (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200;
+  return (await readiness()) === 'ready';
+}
+
+async function isNotReady(): Promise<boolean> {
+  return (await readiness()) === 'not ready';
 }
 
 /** The same write until it is done: whatever became of the copies before, it takes effect once. */
@@ -107,7 +125,7 @@ it('without the graph answers 503 to writes and to reads at a position, never le
   expect(['UNAVAILABLE', 'OUTCOME_UNKNOWN']).toContain(write.code);
   const read = await askAt(url, '/repos/app', atRisk);
   expect(read).toMatchObject({ status: 503, retryAfter: expect.any(String) as string });
-  await until('not ready', async () => !(await isReady()));
+  await until('not ready', isNotReady);
 
   // It comes back empty: the graph is made again from the log.
   await servers.run('up', 'redis');
@@ -133,7 +151,7 @@ it('without the log writes nothing, tells the transaction it cannot tell of, and
     expect(write.json['fields']).toMatchObject({ txid: expect.stringMatching(/^[0-9a-f]+$/) as string });
   }
   await expect(messagesAt(url, 'app', position)).resolves.toHaveLength(step);
-  await until('not ready', async () => !(await isReady()));
+  await until('not ready', isNotReady);
 
   await servers.run('up', 'kafka');
   await settle(name);
@@ -145,7 +163,7 @@ it('without the blob store takes no layer, goes on with what needs none, and rec
   servers.kill('minio');
   const name = `file-${step++}`;
   expect(await commitFile(url, 'app', name)).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
-  await until('not ready', async () => !(await isReady()));
+  await until('not ready', isNotReady);
   const branch = await ask(url, `/repos/app/refs/${encodeURIComponent('refs/heads/side')}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },

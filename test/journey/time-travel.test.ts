@@ -109,7 +109,8 @@ describe('a moment', () => {
 
   it('that the graph has not reached is waited for, and then said', async () => {
     const [log] = steps[0]!.position.split('.');
-    expect(codeOf(await ask(`${log}.0.99999`, 'refs'))).toBe('NOT_PROJECTED');
+    const answer = await fetch(`${server.url}/api/v1/repos/app/refs?at=${log}.0.99999`);
+    expect(await answer.json()).toMatchObject({ status: 503, code: 'NOT_PROJECTED' });
   });
 
   it.each([
