@@ -9,6 +9,8 @@ export VARVE_SERVICES_STATE
 # Here tests start servers of their own, to take them away; one that is stopped half-way leaves some.
 export TMPDIR=$VARVE_SERVICES_STATE/tmp
 mkdir "$TMPDIR"
+# Some tests become a plain user, who must get there.
+chmod 755 "$VARVE_SERVICES_STATE" "$TMPDIR"
 . scripts/services/shared.sh
 child=
 finish() {
