@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, rmdirSync } from 'node:fs';
 import { stat, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Digest, DigestBuilder } from '#core/digest';
-import { assert } from '#core/error';
+import type { Digest } from '#core/digest';
 import {
   type BlobAddress,
   type BlobReader,
@@ -16,6 +15,7 @@ import {
   type StoredBlob,
 } from '#ports/blob-store';
 import { unknownBlob } from '../blob-key.js';
+import { hashedBlob } from '../hashed-blob.js';
 import { BlobLayout } from './blob-path.js';
 import { DurableFolders, makeRoot } from './durable-folders.js';
 import { errnoOf, fileError } from './file-error.js';
@@ -51,25 +51,11 @@ class FilesystemBlobStore implements BlobStore {
 
   async stageBlob(): Promise<StagedBlob> {
     const spool = this.#spool({ isDurable: true });
-    const hash = new DigestBuilder();
-    let digest: Digest | undefined;
-    return {
-      write: async (bytes) => {
-        // The disk takes the bytes on another thread while this one hashes them.
-        const written = spool.write(bytes);
-        hash.update(bytes);
-        await written;
-      },
-      finish: async () => {
-        digest = hash.digest();
-        return { digest, size: hash.size };
-      },
-      seal: async () => {
-        assert(digest, 'a blob is sealed after it is finished');
-        return this.#sealBlob(spool, digest);
-      },
+    return hashedBlob({
+      write: (bytes) => spool.write(bytes),
+      seal: (digest) => this.#sealBlob(spool, digest),
       discard: () => spool.discard(),
-    };
+    });
   }
 
   async stageDerived(): Promise<StagedDerived> {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Digest, DigestBuilder } from '#core/digest';
-import { assert, VarveError } from '#core/error';
+import { VarveError } from '#core/error';
 import {
   type BlobAddress,
   type BlobReader,
@@ -12,6 +11,7 @@ import {
   type StagedFile,
   type StoredBlob,
 } from '#ports/blob-store';
+import { hashedBlob } from '../hashed-blob.js';
 
 /** A blob store that is forgotten when the process ends, for tests and for trying things out. */
 export function openMemoryBlobStore(): BlobStore {
@@ -30,25 +30,15 @@ class MemoryBlobStore implements BlobStore {
 
   async stageBlob(): Promise<StagedBlob> {
     const staging = this.#stage();
-    const hash = new DigestBuilder();
-    let digest: Digest | undefined;
-    return {
-      write: async (bytes) => {
-        staging.push(bytes);
-        hash.update(bytes);
-      },
-      finish: async () => {
-        digest = hash.digest();
-        return { digest, size: hash.size };
-      },
-      seal: async () => {
-        assert(digest, 'a blob is sealed after it is finished');
+    return hashedBlob({
+      write: async (bytes) => staging.push(bytes),
+      seal: async (digest) => {
         const address = { digest, incarnation: randomBytes(16).toString('hex') };
         this.#blobs.set(keyOf(address), { address, ...staging.take() });
         return address;
       },
       discard: async () => staging.drop(),
-    };
+    });
   }
 
   async stageDerived(): Promise<StagedDerived> {

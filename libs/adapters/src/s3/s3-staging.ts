@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type Digest, DigestBuilder } from '#core/digest';
 import { assert } from '#core/error';
 import type { BlobAddress, DerivedAddress, StagedBlob, StagedDerived, StagedFile } from '#ports/blob-store';
 import { keyOf } from '../blob-key.js';
+import { hashedBlob } from '../hashed-blob.js';
 import { type FilledBuffer, MultipartUpload, partBytesFor, type UploadSettings } from './multipart-upload.js';
 import { DirectUpload } from './direct-upload.js';
 import { UploadSpool } from './upload-spool.js';
@@ -31,26 +31,15 @@ export class S3Staging {
 
   stageBlob(): StagedBlob {
     const spool = this.#spool();
-    const hash = new DigestBuilder();
-    let digest: Digest | undefined;
-    return {
-      write: async (bytes) => {
-        const written = spool.write(bytes);
-        hash.update(bytes);
-        await written;
-      },
-      finish: async () => {
-        digest = hash.digest();
-        return { digest, size: hash.size };
-      },
-      seal: async () => {
-        assert(digest, 'a blob is sealed after it is finished');
+    return hashedBlob({
+      write: (bytes) => spool.write(bytes),
+      seal: async (digest) => {
         const address: BlobAddress = { digest, incarnation: randomBytes(16).toString('hex') };
         await this.#uploadBlob(spool, this.#keyOf(address));
         return address;
       },
       discard: () => this.#discard(spool),
-    };
+    });
   }
 
   stageDerived(): StagedDerived {
