@@ -1,5 +1,6 @@
 import { type ErrorCode, isVarveError } from '#core/error';
 import type { Job } from '#core/job';
+import { nextNotice } from '#ports/next-notice';
 import { type AttemptEnd, type AttemptOptions, TarballAttempt } from './tarball-attempt.js';
 
 /** What a worker tells of each job that it had: for a log line, or nothing. */
@@ -79,18 +80,7 @@ export class TarballWorker {
 
   /** Until somebody wishes, a lease may have run out, or it is stopped. Notices may get lost. */
   #nextWish(): Promise<void> {
-    const { signal } = this.#stopping;
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        stopListening();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, pollEveryMs);
-      const stopListening = this.#options.queue.onChanged(done);
-      signal.addEventListener('abort', done);
-      if (signal.aborted) done();
-    });
+    const { queue } = this.#options;
+    return nextNotice((notice) => queue.onChanged(notice), pollEveryMs, this.#stopping.signal);
   }
 }

@@ -2,6 +2,7 @@ import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import { formatPosition, type Position } from '#core/position';
 import type { GraphReader } from '#ports/graph-store';
+import { nextNotice } from '#ports/next-notice';
 
 const pollMs = 20;
 
@@ -44,17 +45,14 @@ export async function awaitPosition(
   }
 }
 
-/** Until the partition moves on, or a little while: notices may get lost. */
-function nextApplied(graph: GraphReader, partition: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stopListening();
-      resolve();
-    };
-    const timer = setTimeout(done, pollMs);
-    const stopListening = graph.onApplied((notice) => {
-      if (notice.partition === partition) done();
-    });
-  });
+/** Until the partition moves on, the signal fires, or a little while. */
+export function nextApplied(graph: GraphReader, partition: number, signal?: AbortSignal): Promise<void> {
+  return nextNotice(
+    (notice) =>
+      graph.onApplied((applied) => {
+        if (applied.partition === partition) notice();
+      }),
+    pollMs,
+    signal,
+  );
 }

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { VarveError } from '#core/error';
 import type { Actor, Event, LogRecord, Proposal, RefOperation } from '#core/event';
 import { decodeEvent } from '#core/event-codec';
@@ -8,6 +7,7 @@ import { partitionOf } from '#core/partition';
 import { formatPosition, parsePosition, type Position } from '#core/position';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import { nextApplied } from './await-position.js';
 import { knownRepository } from './known-repository.js';
 
 /** One transaction of a repository: the envelope of its record, and what became of it. */
@@ -37,8 +37,6 @@ interface Watched {
   readonly graph: GraphReader;
   readonly log: Pick<EventLog, 'id' | 'end' | 'follow'>;
 }
-
-const pollMs = 20;
 
 /**
  * Every transaction of a repository with its outcome, in the order of the log: those after a position (`start`: all of
@@ -138,11 +136,6 @@ async function shown(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted && (await graph.checkpoint(partition)).offset < offset) {
-    const applied = Promise.withResolvers<void>();
-    const stopListening = graph.onApplied((notice) => {
-      if (notice.partition === partition) applied.resolve();
-    });
-    await Promise.race([applied.promise, pause(pollMs)]);
-    stopListening();
+    await nextApplied(graph, partition, signal);
   }
 }

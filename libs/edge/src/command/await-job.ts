@@ -1,5 +1,6 @@
 import type { Job, JobState } from '#core/job';
 import type { JobQueue } from '#ports/job-queue';
+import { nextNotice } from '#ports/next-notice';
 
 /** Notices between processes may get lost. */
 const pollMs = 500;
@@ -19,7 +20,7 @@ export async function awaitJob(
   const deadline = performance.now() + waitMs;
   let last = job;
   while (!isOver(last) && performance.now() < deadline) {
-    await nextNotice(jobs, last, Math.min(pollMs, deadline - performance.now()), signal);
+    await nextChange(jobs, last, Math.min(pollMs, deadline - performance.now()), signal);
     signal.throwIfAborted();
     // Forgotten: it was over for long.
     const now = await jobs.get(last.id);
@@ -47,24 +48,18 @@ export async function* watchJob(
       toldAt = performance.now();
     }
     if (isOver(last)) return;
-    await nextNotice(jobs, last, pollMs, signal);
+    await nextChange(jobs, last, pollMs, signal);
     last = await jobs.get(job.id);
   }
 }
 
-function nextNotice(jobs: JobQueue, { id }: Job, waitMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stopListening();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, waitMs);
-    const stopListening = jobs.onChanged((changed) => {
-      if (changed === id) done();
-    });
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
+function nextChange(jobs: JobQueue, { id }: Job, waitMs: number, signal: AbortSignal): Promise<void> {
+  return nextNotice(
+    (notice) =>
+      jobs.onChanged((changed) => {
+        if (changed === id) notice();
+      }),
+    waitMs,
+    signal,
+  );
 }
