@@ -3,6 +3,7 @@ import type { CommitRow, ReflogRow } from '#core/graph-row';
 import { type RefName, type RepositoryName, shortRefName } from '#core/name';
 import type { RevisionTime } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
+import { firstThat } from './first-that.js';
 import { knownCommit } from './read-commit.js';
 import { unknownRef } from './refs.js';
 
@@ -37,25 +38,8 @@ export async function commitAtTime(
 
 /** The newest move that is not later, or the oldest of all. `moveAt(0)` is later. */
 async function lastMoveUpTo(atMs: number, moveAt: (n: number) => Promise<ReflogRow | undefined>): Promise<ReflogRow> {
-  let later = 0;
-  let step = 1;
-  let found = await moveAt(step);
-  while (found && found.time > atMs) {
-    later = step;
-    step *= 2;
-    found = await moveAt(step);
-  }
-  // From here on: the move number `later` is later, and `notLater` is not, or there is none.
-  for (let notLater = step; notLater - later > 1;) {
-    const middle = (later + notLater) >>> 1;
-    const move = await moveAt(middle);
-    if (move && move.time > atMs) later = middle;
-    else {
-      notLater = middle;
-      found = move;
-    }
-  }
-  return found ?? (await moveAt(later))!;
+  const first = await firstThat(async (n) => ((await moveAt(n))?.time ?? -Infinity) <= atMs);
+  return ((await moveAt(first)) ?? (await moveAt(first - 1)))!;
 }
 
 function instant(ms: number): string {

@@ -76,8 +76,8 @@ export class GraphAt implements GraphReader {
   async reflogAt(repo: RepositoryName, ref: RefName, n: number) {
     const cut = await this.#cutOf(repo);
     if (!cut) return undefined;
-    const isLater = async (k: number) => ((await this.#graph.reflogAt(repo, ref, k))?.version ?? 0) > cut.moves;
-    return this.#graph.reflogAt(repo, ref, n + (await firstThat(async (k) => !(await isLater(k)))));
+    const wasMoved = async (k: number) => ((await this.#graph.reflogAt(repo, ref, k))?.version ?? 0) <= cut.moves;
+    return this.#graph.reflogAt(repo, ref, n + (await firstThat(wasMoved)));
   }
 
   async commit(repo: RepositoryName, id: CommitId) {
