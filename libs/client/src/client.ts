@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { RootfsFormat } from '#core/job';
 import type * as answer from './answer.js';
+import { anySignal } from './any-signal.js';
 import { AuditQuestions } from './audit-questions.js';
 import { Conversation, repoPath, withQuery } from './conversation.js';
 import { watchEvents } from './event-watch.js';
@@ -51,7 +53,7 @@ export interface RefWriteOptions extends WriteOptions {
 /** `platform` (`linux/arm64`) chooses from an image for several; `format` is `tar` when it is not said. */
 export interface RootfsOptions {
   readonly platform?: string | undefined;
-  readonly format?: 'tar' | 'tar.gz' | 'tar.zst' | undefined;
+  readonly format?: RootfsFormat | undefined;
   /** `redirect`: from a stored file, which is made first if need be. */
   readonly delivery?: 'stream' | 'redirect' | undefined;
   /** Called as the job goes on that makes it. */
@@ -96,9 +98,7 @@ export class VarveClient {
    * deadline it throws CANCELLED. `client.within({ deadlineMs: 5_000 }).refs('app')`
    */
   within({ signal, deadlineMs, onProgress }: Limits): VarveClient {
-    const signals = [signal, deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs)];
-    const given = signals.filter((one) => one !== undefined);
-    const ends = given.length > 1 ? AbortSignal.any(given) : given[0];
+    const ends = anySignal(signal, deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs));
     return new VarveClient(this.#options, this.#conversation.within({ signal: ends, onProgress }));
   }
 

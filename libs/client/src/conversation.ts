@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { VarveError } from '#core/error';
 import { parsePosition } from '#core/position';
+import { anySignal } from './any-signal.js';
 import { neverRetry, type RetryPolicy, withRetry } from './retry.js';
 import { countedBody, type OnProgress } from './transfer.js';
 import { type Exchange, type RequestBody, Transport } from './transport.js';
@@ -59,9 +60,8 @@ export class Conversation {
 
   /** The same session with ends of its own: both signals count. */
   within({ signal, onProgress }: Pick<ConversationOptions, 'signal' | 'onProgress'>): Conversation {
-    const signals = [this.signal, signal].filter((one) => one !== undefined);
     const options = { ...this.#options, onProgress: onProgress ?? this.#options.onProgress };
-    return new Conversation({ ...options, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] }, this);
+    return new Conversation({ ...options, signal: anySignal(this.signal, signal) }, this);
   }
 
   get onProgress(): OnProgress | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isVarveError, VarveError } from '#core/error';
+import { anySignal } from './any-signal.js';
 import { type FastAnswer, fastGet } from './fast-get.js';
 import { checkNotCancelled, defaultRetryPolicy, delayMs, pause } from './retry.js';
 import type { Transport } from './transport.js';
@@ -51,12 +52,11 @@ const pieceBytesMin = 1 << 20;
  * @throws COMMIT_UNKNOWN and all of the route; from `chunks`: UNAVAILABLE, SIZE_MISMATCH, CANCELLED
  */
 export async function openRootfs(transport: Transport, request: RootfsRequest): Promise<ResumableDownload> {
-  const stopping = new AbortController();
-  const signal = request.signal ? AbortSignal.any([request.signal, stopping.signal]) : stopping.signal;
+  const { signal, stop } = stoppable(request.signal);
   const asking = { ...request, signal };
   return new ResumingDownload(await ask(transport, asking, {}), {
     signal,
-    stop: () => stopping.abort(),
+    stop,
     askAt: (from, etag) => ask(transport, asking, { range: `bytes=${from}-`, 'if-range': etag }),
   });
 }
@@ -66,8 +66,7 @@ export async function openRootfs(transport: Transport, request: RootfsRequest): 
  * again. @throws as `openRootfs`
  */
 export async function openCompressedRootfs(transport: Transport, request: RootfsRequest): Promise<RootfsDownload> {
-  const stopping = new AbortController();
-  const signal = request.signal ? AbortSignal.any([request.signal, stopping.signal]) : stopping.signal;
+  const { signal, stop } = stoppable(request.signal);
   const { path, headers } = request;
   const answer = answerOf(await transport.send({ method: 'GET', path, headers, signal }));
   const chunks = (): AsyncGenerator<Uint8Array> => unresumed(answer, signal);
@@ -76,8 +75,14 @@ export async function openCompressedRootfs(transport: Transport, request: Rootfs
     etag: answer.headers.get('etag') ?? null,
     chunks,
     pieces: () => [{ from: 0, chunks }],
-    stop: () => stopping.abort(),
+    stop,
   };
+}
+
+/** Fires when the caller's does, or when the download is stopped. */
+function stoppable(given: AbortSignal | undefined): { readonly signal: AbortSignal; readonly stop: () => void } {
+  const stopping = new AbortController();
+  return { signal: anySignal(stopping.signal, given), stop: () => stopping.abort() };
 }
 
 async function* unresumed(answer: FastAnswer, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Checkout } from '#client/client';
 import { VarveError } from '#core/error';
+import { type RootfsFormat, rootfsFormats } from '#core/job';
 import { losses } from '../extract/extraction-report.js';
 import { withHelp } from '../help.js';
 import { OutputClosed } from '../output.js';
@@ -21,8 +22,6 @@ interface Options {
   readonly delivery: 'stream' | 'redirect';
 }
 
-const formats = ['tar', 'tar.gz', 'tar.zst'] as const;
-type RootfsFormat = (typeof formats)[number];
 const parallelMax = 16;
 
 /** `varve checkout REV -o FILE | -o - | --dir DIR` */
@@ -38,7 +37,7 @@ export function checkoutCommand(run: Run): Command {
     .addOption(new Option('--dir <directory>', 'a new or empty directory to extract into').conflicts('output'))
     .addOption(
       new Option('--format <format>', 'of the file (default: as its name ends: .tar.gz, .tar.zst, else a plain tar)')
-        .choices(formats)
+        .choices(rootfsFormats)
         .conflicts('dir'),
     )
     .option(

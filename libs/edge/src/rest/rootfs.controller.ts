@@ -2,6 +2,7 @@ import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common'
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { rootfsFormats } from '#core/job';
 import type { RepositoryName } from '#core/name';
 import { compressedRootfs, openRootfs, rootfsCommit, rootfsTag } from '../command/rootfs.js';
 import { ENGINE, type Engine } from '../engine.js';
@@ -16,7 +17,7 @@ import { ReadEngine } from './read-engine.js';
 
 const rootfsQuery = z.strictObject({
   format: z
-    .enum(['tar', 'tar.gz', 'tar.zst'])
+    .enum(rootfsFormats)
     .default('tar')
     .describe('tar.gz and tar.zst are compressed while they are sent: no Content-Length, no ranges'),
   platform: z.string().optional().describe('OS/ARCHITECTURE[/VARIANT]: of an image for several platforms, this one'),
