@@ -42,11 +42,11 @@ export async function putRef(
   context: WriteContext,
 ): Promise<WrittenRef> {
   const { commit } = await resolve(engine.graph, asked.repo, asked.to);
+  if (asked.mode !== 'force') return move(engine, { ...asked, to: commit.id }, context);
   const before = await readRef(engine.graph, asked.repo, asked.ref);
   checkLease(asked, before);
   // Force without an expectation is for what is not there, and stays so until the fold.
-  const expect = asked.expect ?? (asked.mode === 'force' ? before : undefined);
-  return move(engine, { ...asked, to: commit.id, expect }, context);
+  return move(engine, { ...asked, to: commit.id, expect: asked.expect ?? before }, context);
 }
 
 /** Makes a ref again where it was deleted. @throws REF_UNKNOWN when it never was, REF_STALE when it exists */
