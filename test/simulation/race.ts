@@ -19,6 +19,7 @@ import {
   tester,
   txidOf,
 } from '../fixture/event-builder.js';
+import { random } from './random.js';
 
 /** What folds a batch into a graph: the product's `project`, or one with a rule taken out. */
 export type Project = (
@@ -252,15 +253,4 @@ function makeDag(): EncodedCommit[] {
     commits.push(commitOn(parents, `commit ${n}`));
   }
   return commits;
-}
-
-/** mulberry32: small, and good enough to schedule by. */
-export function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
 }

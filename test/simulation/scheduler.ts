@@ -1,4 +1,4 @@
-import { random } from './race.js';
+import { random } from './random.js';
 
 /** Whoever takes part. A frozen one goes on later, a dead one never. */
 export interface Actor {
@@ -98,7 +98,11 @@ export class Scheduler {
   }
 }
 
+/** Named once: in Jest's sandbox a look-up of a global takes long. */
+const { nextTick } = process;
+
 /** When every promise that can go on has done so: ticks run only when no microtask is left. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => void Promise.resolve().then(() => process.nextTick(resolve)));
+async function settled(): Promise<void> {
+  await undefined;
+  await new Promise<void>((resolve) => void nextTick(resolve));
 }
