@@ -156,6 +156,19 @@ describe('Projector', () => {
     expect(await graph.checkpoint(0)).toEqual(before);
   });
 
+  it('is not caught up with a log that ends before the graph, however soon it is asked', async () => {
+    const log = openMemoryEventLog(clock);
+    const graph = openMemoryGraphStore();
+    await log.append(0, [create, ...batches(2)]);
+    await projecting({ log, graph }, (projector) => projector.caughtUp());
+    const restored = openMemoryEventLog(clock);
+    await restored.append(0, [create]);
+    await projecting({ log: restored, graph }, async (projector) => {
+      await expect(projector.caughtUp()).rejects.toMatchObject({ code: 'LOG_TRUNCATED' });
+      expect(projector.halted).toMatchObject({ code: 'LOG_TRUNCATED' });
+    });
+  });
+
   it('fills a graph again that has lost everything, also when nothing is appended', async () => {
     const log = openMemoryEventLog(clock);
     await log.append(0, [create, ...batches(300)]);

@@ -37,6 +37,8 @@ export class Projector {
   readonly #failed = Promise.withResolvers<VarveError>();
   #halted: VarveError | undefined;
   #loops: Promise<void>[] = [];
+  /** By partition: the log was seen to be the one that the graph was made from. */
+  #continued: PromiseWithResolvers<void>[] = [];
 
   constructor({ log, graph, lookEveryMs = lookEveryMsDefault }: ProjectorOptions) {
     this.#log = log;
@@ -47,6 +49,7 @@ export class Projector {
 
   start(): void {
     const partitions = Array.from({ length: this.#log.partitionCount }, (_, partition) => partition);
+    this.#continued = partitions.map(() => Promise.withResolvers());
     this.#loops = partitions.map((partition) => this.#follow(partition));
   }
 
@@ -80,6 +83,8 @@ export class Projector {
     } finally {
       stopListening();
     }
+    // A graph that is beyond the end of its log is at no loss for records, and must not count as one that follows it.
+    await Promise.race([this.#continued[partition]?.promise, this.#loops[partition]]);
     if (this.#halted) throw this.#halted;
   }
 
@@ -99,6 +104,7 @@ export class Projector {
   /** Follows until the end is asked for, or until the graph turns out to be elsewhere: then it starts again from there. */
   async #followFrom(partition: number, checkpoint: Projected, onApplied: () => void): Promise<void> {
     await checkContinuity(this.#log, partition, checkpoint);
+    this.#continued[partition]?.resolve();
     let at = checkpoint;
     const lost = new AbortController();
     const watching = this.#watch(partition, () => at.offset, lost);
