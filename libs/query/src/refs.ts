@@ -45,13 +45,33 @@ export async function headOf(graph: GraphReader, repo: RepositoryName): Promise<
   return chosen ?? (refs.length === 1 ? (refs[0] as RefName) : defaultBranch);
 }
 
-/** The refs of each commit, by commit id. */
-export async function refsByCommit(
-  graph: GraphReader,
-  repo: RepositoryName,
-): Promise<ReadonlyMap<CommitId, readonly RefName[]>> {
+type RefsByCommit = ReadonlyMap<CommitId, readonly RefName[]>;
+
+interface RefsAfter {
+  readonly moves: number;
+  readonly refs: RefsByCommit;
+}
+
+/** For this many repositories of a graph, the refs after so many moves: they never change, and every page shows them. */
+const repositoriesKept = 64;
+const kept = new WeakMap<GraphReader, Map<RepositoryName, RefsAfter>>();
+
+/** The refs of each commit, by commit id. @throws REPOSITORY_UNKNOWN */
+export async function refsByCommit(graph: GraphReader, repo: RepositoryName): Promise<RefsByCommit> {
+  const { moves } = await knownRepository(graph, repo);
+  const ofGraph = kept.get(graph) ?? new Map<RepositoryName, RefsAfter>();
+  const before = ofGraph.get(repo);
+  if (before?.moves === moves) return before.refs;
+
   const byCommit = Map.groupBy(await graph.refs(repo), ({ value }) => value.commit);
-  return new Map([...byCommit].map(([commit, refs]) => [commit, refs.map(({ ref }) => ref)]));
+  const refs: RefsByCommit = new Map([...byCommit].map(([commit, rows]) => [commit, rows.map(({ ref }) => ref)]));
+  // A move between the two reads makes refs that are newer than the number says.
+  if ((await graph.repository(repo))?.moves !== moves) return refs;
+  ofGraph.delete(repo);
+  ofGraph.set(repo, { moves, refs });
+  if (ofGraph.size > repositoriesKept) ofGraph.delete(ofGraph.keys().next().value as RepositoryName);
+  kept.set(graph, ofGraph);
+  return refs;
 }
 
 /** The error for a ref that is not there, with what was perhaps meant. */
