@@ -11,10 +11,11 @@ export interface BlobAddress {
 
 /**
  * Something that can be made again from blobs. `index`: a layer's index; `seekable`: a compressed layer's plain tar; `tree`: a
- * merged index; `pack`: bodies of many layers together; `tarball`: a root filesystem as a file, under a key of the try that made it.
+ * merged index; `pack`: bodies of many layers together; `tarball`: a root filesystem as a file, under a key of the try that made it;
+ * `audit`: a piece of an audit tree. The one kind that nothing can make again is `checkpoint`: what was signed, a promise.
  */
 export interface DerivedAddress {
-  readonly kind: 'index' | 'seekable' | 'tree' | 'pack' | 'tarball';
+  readonly kind: 'index' | 'seekable' | 'tree' | 'pack' | 'tarball' | 'audit' | 'checkpoint';
   /** The version of the code's format; another version is another address. */
   readonly version: number;
   readonly key: Digest;
