@@ -283,7 +283,7 @@ function readBlob(value: unknown): NamedBlob {
   return {
     ...readCopy(value),
     size: count(blob, 'size'),
-    mediaType: matching(blob, 'mediaType', (type) => type.length <= 255, 'a media type'),
+    mediaType: matching(blob, 'mediaType', (type) => type !== '' && type.length <= 255, 'a media type'),
     layer: blob['layer'] === null ? null : readLayer(record(blob['layer'], 'layer')),
   };
 }

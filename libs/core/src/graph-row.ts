@@ -97,6 +97,16 @@ export interface BlobRow {
   readonly retiredEpoch: number | null;
 }
 
+/** A proposal that was accepted has named it; else a fence came first, and none ever will. */
+export function isNamedCopy({ mediaType }: BlobRow): boolean {
+  return mediaType !== '';
+}
+
+/** The copy that readers of a blob are given: a live one before one that only what has named it already may use. */
+export function copyToRead(copies: readonly BlobRow[]): BlobRow | undefined {
+  return copies.find((row) => row.retiredEpoch === null) ?? copies.find(isNamedCopy);
+}
+
 /** Other names that find a commit. `v1` ids come from `origin.v1Id`, the rest from the commit's own fields. */
 export interface AliasRow {
   readonly repo: RepositoryName;

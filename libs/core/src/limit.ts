@@ -37,6 +37,10 @@ export const limit = {
   appendBatchRecordsMax: 500,
   refUpdatesPerRecordMax: 1_000,
   ancestryStepsMax: 100_000,
+  /** Copies that one fence retires and one round of a collection removes: with names of any length they fit a record. */
+  fenceCopiesMax: 3_000,
+  /** Copies that the report of a collection lists. */
+  collectListMax: 1_000,
   applyRecordsMax: 256,
   /** What one step of the projection changes and reads at most, but for its last record: others wait while it is applied. */
   applyChangesMax: 4_096,

@@ -16,6 +16,7 @@ import type {
 } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
+import type { BlobAddress } from './blob-store.js';
 
 /** How far the graph is, and what it is. `offset` is the last applied record, -1 before the first. */
 export interface Checkpoint {
@@ -87,8 +88,16 @@ export interface GraphReader {
   ): Promise<readonly AliasRow[]>;
 
   layer(repo: RepositoryName, diffId: DiffId): Promise<LayerRow | undefined>;
-  /** Some copy of the blob, a live one first. */
+  /** Some copy of the blob that was named, a live one first. */
   blob(repo: RepositoryName, digest: Digest): Promise<BlobRow | undefined>;
+
+  /** Every copy of these blobs that the partition knows, of any state. */
+  copies(partition: number, digests: readonly Digest[]): Promise<readonly BlobRow[]>;
+  /** Copies that a fence retired before anything named them, ordered by digest and incarnation, after the given one. */
+  retiredCopies(
+    partition: number,
+    page: { readonly after?: BlobAddress | undefined; readonly limit: number },
+  ): Promise<readonly BlobRow[]>;
 
   /** Calls after each applied batch, in this process or (where the store can) in all. Lossy: poll as well. */
   onApplied(listener: (notice: AppliedNotice) => void): () => void;

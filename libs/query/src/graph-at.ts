@@ -114,6 +114,14 @@ export class GraphAt implements GraphReader {
     return this.#graph.blob(repo, digest);
   }
 
+  copies(...[partition, digests]: Parameters<GraphReader['copies']>) {
+    return this.#graph.copies(partition, digests);
+  }
+
+  retiredCopies(...[partition, page]: Parameters<GraphReader['retiredCopies']>) {
+    return this.#graph.retiredCopies(partition, page);
+  }
+
   onApplied(listener: Parameters<GraphReader['onApplied']>[0]) {
     return this.#graph.onApplied(listener);
   }

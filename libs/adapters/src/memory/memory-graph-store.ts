@@ -1,7 +1,15 @@
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
 import { assert } from '#core/error';
-import type { AliasKind, AliasRow, BlobRow, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
+import {
+  type AliasKind,
+  type AliasRow,
+  type BlobRow,
+  type CommitRow,
+  copyToRead,
+  type ReflogRow,
+  type RepositoryRow,
+} from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
 import { partitionOf } from '#core/partition';
@@ -15,7 +23,7 @@ import type {
   StoredFacts,
 } from '#ports/graph-store';
 import { AppliedListeners } from '../applied-listeners.js';
-import { MemoryPartition, type MemoryRepository } from './memory-partition.js';
+import { keyOf, MemoryPartition, type MemoryRepository } from './memory-partition.js';
 
 /** A graph that lives as long as the process. */
 export function openMemoryGraphStore(partitionCount = 1): GraphStore {
@@ -140,8 +148,16 @@ class MemoryGraphStore implements GraphStore {
   }
 
   async blob(repo: RepositoryName, digest: Digest): Promise<BlobRow | undefined> {
-    const copies = this.#partitionOf(repo).blobs(digest);
-    return copies.find((row) => row.retiredEpoch === null) ?? copies[0];
+    return copyToRead(this.#partitionOf(repo).blobs(digest));
+  }
+
+  async copies(partition: number, digests: readonly Digest[]): Promise<readonly BlobRow[]> {
+    return digests.flatMap((digest) => this.#partition(partition).blobs(digest));
+  }
+
+  async retiredCopies(partition: number, { after, limit }: Parameters<GraphReader['retiredCopies']>[1]) {
+    const rows = this.#partition(partition).retired();
+    return (after ? rows.filter((row) => keyOf(row) > keyOf(after)) : rows).slice(0, limit);
   }
 
   onApplied(listener: (notice: AppliedNotice) => void): () => void {

@@ -6,6 +6,7 @@ import {
   type BlobRow,
   type Change,
   type CommitRow,
+  isNamedCopy,
   type LayerRow,
   newPartition,
   type OutcomeRow,
@@ -90,6 +91,12 @@ export class MemoryPartition implements StoredFacts {
     return this.#blobs.get(digest) ?? [];
   }
 
+  /** Copies that a fence retired before anything named them, in order. */
+  retired(): readonly BlobRow[] {
+    const rows = [...this.#blobs.values()].flat().filter((row) => row.retiredEpoch !== null && !isNamedCopy(row));
+    return rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  }
+
   #set(change: Change): void {
     switch (change.type) {
       case 'partition':
@@ -147,6 +154,11 @@ export class MemoryPartition implements StoredFacts {
   #repository(repo: RepositoryName): MemoryRepository {
     return this.repositories.get(repo) as MemoryRepository;
   }
+}
+
+/** In the order of digest and incarnation. */
+export function keyOf({ digest, incarnation }: Pick<BlobRow, 'digest' | 'incarnation'>): string {
+  return `${digest} ${incarnation}`;
 }
 
 function newRepository(row: RepositoryRow): MemoryRepository {

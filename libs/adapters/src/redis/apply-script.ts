@@ -17,6 +17,10 @@ export const write = {
   copy: 5,
   /** txid, value */
   outcome: 6,
+  /** key, member: into a set in the order of its members */
+  include: 7,
+  /** key, member: out of it */
+  exclude: 8,
 } as const;
 
 /**
@@ -96,6 +100,12 @@ while at <= #writes do
     if value ~= '' then copies[#copies + 1] = struct.pack('>I2', #value) .. value end
     if #copies == 0 then redis.call('HDEL', start .. key, field)
     else redis.call('HSET', start .. key, field, table.concat(copies)) end
+  elseif kind == ${write.include} then
+    key, value, at = struct.unpack('>I4c0I4c0', writes, at)
+    redis.call('ZADD', start .. key, 0, value)
+  elseif kind == ${write.exclude} then
+    key, value, at = struct.unpack('>I4c0I4c0', writes, at)
+    redis.call('ZREM', start .. key, value)
   else
     local txid
     txid, value, at = struct.unpack('>I4c0I4c0', writes, at)

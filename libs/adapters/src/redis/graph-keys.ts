@@ -21,6 +21,7 @@ import { commitRowsPerChunk } from './commit-row-codec.js';
  * | …`o:CHUNK` | list | 32 outcomes by number, in the order of the log |
  * | …`t:BUCKET` | string | transactions: first 4 bytes and the outcome's number |
  * | …`l:BUCKET`, …`d:BUCKET` | hash | layers by diffID, blobs by digest |
+ * | …`retired` | sorted set | digest and incarnation of copies that were retired before anything named them |
  *
  * Ids are found by what they start with, and told apart by the rows themselves, which have them in full.
  */

@@ -11,7 +11,9 @@ export type GraphQuestion =
   /** The last move of each ref, up to a version. */
   | readonly ['refsupto', string, number]
   /** Moves of a ref, or of all for '', newest first: below a version, at most so many. */
-  | readonly ['moves', string, string, number, number];
+  | readonly ['moves', string, string, number, number]
+  /** Members of the set of the retired and all copies of their digests: from a bound of ZRANGEBYLEX, at most so many. */
+  | readonly ['retired', Buffer | '-', number];
 
 /** Null is what is not there. */
 export type GraphAnswer = Buffer | number | null | readonly GraphAnswer[];

@@ -179,6 +179,20 @@ function readCopy(digest: Digest, value: Buffer): BlobRow {
   return { digest, incarnation, size, mediaType: type, retiredEpoch: reader.isAtEnd ? null : reader.f64() };
 }
 
+/** A copy in the set of the retired, which is in the order of digest and incarnation. */
+export function retiredMember({ digest, incarnation }: Pick<BlobRow, 'digest' | 'incarnation'>): Buffer {
+  return Buffer.concat([Buffer.from(digest.slice('sha256:'.length), 'hex'), Buffer.from(incarnation, 'ascii')]);
+}
+
+/** The copies that members of that set stand for, out of all copies of their blobs. */
+export function readRetired(found: readonly (readonly [member: Buffer, copies: Buffer])[]): BlobRow[] {
+  return found.flatMap(([member, copies]) => {
+    const digest = `sha256:${member.toString('hex', 0, 32)}` as Digest;
+    const incarnation = member.toString('ascii', 32);
+    return readCopies(digest, copies).filter((copy) => copy.incarnation === incarnation);
+  });
+}
+
 /** What a copy starts with, and what tells it from the others. Ours are 32 hex digits; others are kept as they are. */
 export function packIncarnation(writer: PackWriter, incarnation: string): void {
   if (/^[0-9a-f]{32}$/.test(incarnation)) writer.u8(0).hex(incarnation);

@@ -1,5 +1,5 @@
 import type { Digest } from '#core/digest';
-import type { BlobRow, Change, PartitionRow, RepositoryRow } from '#core/graph-row';
+import { type BlobRow, type Change, isNamedCopy, type PartitionRow, type RepositoryRow } from '#core/graph-row';
 import { check, write } from './apply-script.js';
 import { commitRowBytes, commitRowsPerChunk, hasMoreParents, packCommitRow, packSeqs } from './commit-row-codec.js';
 import {
@@ -24,6 +24,7 @@ import {
   packPartition,
   packRef,
   packRepository,
+  retiredMember,
 } from './graph-row-codec.js';
 import { PackWriter } from './packed.js';
 
@@ -162,6 +163,9 @@ class BatchPacking {
     this.#value(this.#writes, packIncarnation, incarnation);
     if (after) this.#value(this.#writes, packCopy, after);
     else this.#writes.u32(0);
+    if (isRetiredUnnamed(before) === isRetiredUnnamed(after)) return;
+    const kind = isRetiredUnnamed(after) ? write.include : write.exclude;
+    this.#bytes(kind, 'retired', retiredMember({ digest, incarnation }));
   }
 
   /** Changes put a repository before what is in it; one that they do not make must be there. */
@@ -196,4 +200,8 @@ class BatchPacking {
     pack(writes, row);
     writes.end(start);
   }
+}
+
+function isRetiredUnnamed(row: BlobRow | null): boolean {
+  return row !== null && row.retiredEpoch !== null && !isNamedCopy(row);
 }

@@ -153,6 +153,15 @@ local answers = {
     if ref == '' then return movesOfAll(repo, before, limit) end
     return movesOfRef(repo, ref, before, limit)
   end,
+  retired = function()
+    local from, limit = argument(), argument()
+    local found = {}
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', start .. 'retired', from, '+', 'LIMIT', 0, limit)) do
+      local bucket = string.format('%x', math.floor((string.byte(member, 1) * 256 + string.byte(member, 2)) / 4))
+      found[#found + 1] = {member, redis.call('HGET', start .. 'd:' .. bucket, string.sub(member, 1, 32)) or ''}
+    end
+    return found
+  end,
 }
 
 local found = {generation, redis.call('HGET', start .. 'checkpoint', 'offset') or '-1'}

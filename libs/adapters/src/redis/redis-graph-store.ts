@@ -3,15 +3,16 @@ import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
 import { assert, VarveError } from '#core/error';
 import type { Event } from '#core/event';
-import type {
-  AliasKind,
-  AliasRow,
-  BlobRow,
-  CommitRow,
-  LayerRow,
-  OutcomeRow,
-  ReflogRow,
-  RepositoryRow,
+import {
+  type AliasKind,
+  type AliasRow,
+  type BlobRow,
+  type CommitRow,
+  copyToRead,
+  type LayerRow,
+  type OutcomeRow,
+  type ReflogRow,
+  type RepositoryRow,
 } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
@@ -31,7 +32,16 @@ import { CommitNames } from './commit-names.js';
 import { blobQuestion, layerQuestion } from './find-facts.js';
 import { GraphKeys } from './graph-keys.js';
 import type { GraphAnswer, GraphQuestion } from './graph-question.js';
-import { readCopies, readLayer, readMove, readOutcome, readRef, readRepository } from './graph-row-codec.js';
+import {
+  readCopies,
+  readLayer,
+  readMove,
+  readOutcome,
+  readRef,
+  readRepository,
+  readRetired,
+  retiredMember,
+} from './graph-row-codec.js';
 import { GraphServer } from './graph-server.js';
 import { checkpointOf, liveFacts } from './live-graph.js';
 import { LiveView } from './live-view.js';
@@ -241,7 +251,20 @@ class RedisGraphStore implements GraphStore {
 
   async blob(repo: RepositoryName, digest: Digest): Promise<BlobRow | undefined> {
     const copies = optional(await this.#one(repo, blobQuestion(digest)), (value) => readCopies(digest, value)) ?? [];
-    return copies.find((row) => row.retiredEpoch === null) ?? copies[0];
+    return copyToRead(copies);
+  }
+
+  async copies(partition: number, digests: readonly Digest[]): Promise<readonly BlobRow[]> {
+    this.#checkPartition(partition);
+    const { answers } = await this.#view.ask(partition, digests.map(blobQuestion));
+    return digests.flatMap((digest, i) => optional(answers[i], (value) => readCopies(digest, value)) ?? []);
+  }
+
+  async retiredCopies(partition: number, { after, limit }: Parameters<GraphReader['retiredCopies']>[1]) {
+    this.#checkPartition(partition);
+    const from = after ? Buffer.concat([Buffer.from('('), retiredMember(after)]) : '-';
+    const { answers } = await this.#view.ask(partition, [['retired', from, limit]]);
+    return readRetired((answers[0] ?? []) as readonly (readonly [Buffer, Buffer])[]);
   }
 
   onApplied(listener: (notice: AppliedNotice) => void): () => void {

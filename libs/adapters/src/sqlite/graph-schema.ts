@@ -1,7 +1,7 @@
 import type { Database } from './database.js';
 
 /** Raised when tables or digests change: a graph of another version is dropped and made again from the log. */
-export const graphSchemaVersion = 2;
+export const graphSchemaVersion = 3;
 
 /** `VARV`, so that a file of someone else is never taken for a graph and emptied. */
 export const graphApplicationId = 0x56415256;
@@ -47,8 +47,13 @@ const tables: Readonly<Record<string, string>> = {
     retired_epoch INTEGER, PRIMARY KEY (digest, incarnation)) STRICT, WITHOUT ROWID`,
 };
 
+/** Which copies a collection asks for: few of many, so they have an index of their own, which goes with the table. */
+export const isRetiredUnnamed = "retired_epoch IS NOT NULL AND media_type = ''";
+
 export function createGeneration(db: Database, generation: number): void {
   for (const [table, columns] of Object.entries(tables)) db.exec(`CREATE TABLE g${generation}_${table} ${columns}`);
+  const blob = `g${generation}_blob`;
+  db.exec(`CREATE INDEX ${blob}_retired ON ${blob} (digest, incarnation) WHERE ${isRetiredUnnamed}`);
 }
 
 export function dropGeneration(db: Database, generation: number): void {

@@ -5,19 +5,21 @@ import { newPartition } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
 import { emptyStateDigest } from '#core/state-digest';
-import type { Checkpoint, GraphBatch, StoredFacts } from '#ports/graph-store';
+import type { Checkpoint, GraphBatch, GraphReader, StoredFacts } from '#ports/graph-store';
 import type { Database, SqlRow, Statement } from './database.js';
 import {
   blobOf,
   bytesOfDigest,
   bytesOfHex,
   commitOf,
+  hexOfBytes,
   keyOf,
   layerOf,
   outcomeOf,
   refValueOf,
   repositoryOf,
 } from './graph-row-codec.js';
+import { isRetiredUnnamed } from './graph-schema.js';
 import { GraphWriter } from './graph-writer.js';
 
 /** The tables of one generation: the facts the fold asks for, and the one way to change them. */
@@ -125,6 +127,14 @@ export class GraphTables implements StoredFacts {
   blobs(digest: Digest): readonly BlobRow[] {
     const rows = this.sql('SELECT * FROM $blob WHERE digest = ? ORDER BY incarnation').all(bytesOfDigest(digest));
     return rows.map((row) => blobOf(digest, row));
+  }
+
+  /** Copies that a fence retired before anything named them, in order. */
+  retired({ after, limit }: Parameters<GraphReader['retiredCopies']>[1]): readonly BlobRow[] {
+    const select = `SELECT * FROM $blob WHERE ${isRetiredUnnamed} AND (digest, incarnation) > (?, ?) ORDER BY digest, incarnation LIMIT ?`;
+    const from = after ? bytesOfDigest(after.digest) : new Uint8Array();
+    const rows = this.sql(select).all(from, after?.incarnation ?? '', limit);
+    return rows.map((row) => blobOf(`sha256:${hexOfBytes(row['digest'])}` as Digest, row));
   }
 }
 

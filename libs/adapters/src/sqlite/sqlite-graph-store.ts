@@ -1,7 +1,15 @@
 import type { CommitId } from '#core/commit';
 import type { Digest, DiffId } from '#core/digest';
 import { assert, VarveError } from '#core/error';
-import type { AliasKind, AliasRow, BlobRow, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
+import {
+  type AliasKind,
+  type AliasRow,
+  type BlobRow,
+  type CommitRow,
+  copyToRead,
+  type ReflogRow,
+  type RepositoryRow,
+} from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type {
   AppliedNotice,
@@ -226,8 +234,15 @@ class SqliteGraphStore implements GraphStore {
   }
 
   async blob(_repo: RepositoryName, digest: Digest): Promise<BlobRow | undefined> {
-    const copies = this.#live.blobs(digest);
-    return copies.find((row) => row.retiredEpoch === null) ?? copies[0];
+    return copyToRead(this.#live.blobs(digest));
+  }
+
+  async copies(_partition: number, digests: readonly Digest[]): Promise<readonly BlobRow[]> {
+    return digests.flatMap((digest) => this.#live.blobs(digest));
+  }
+
+  async retiredCopies(_partition: number, page: Parameters<GraphReader['retiredCopies']>[1]) {
+    return this.#live.retired(page);
   }
 
   onApplied(listener: (notice: AppliedNotice) => void): () => void {

@@ -1,0 +1,93 @@
+import type { BlobSwept, GcFence } from '#core/event';
+import { encodeEvent } from '#core/event-codec';
+import { isVarveError, VarveError } from '#core/error';
+import type { OutcomeRow } from '#core/graph-row';
+import type { BlobAddress } from '#ports/blob-store';
+import type { CollectOptions, CollectStores } from './collect.js';
+import { outcomeOf } from './outcome-of.js';
+
+/** A projection that is this far behind is away; the next run tries again. */
+const outcomeWaitMs = 60_000;
+const resendMs = 250;
+
+/** Puts the records of one run into the log and waits until the graph shows them. */
+export class Recorder {
+  /** 32 hex digits, the same in all records of the run. */
+  readonly gcId: string;
+  readonly signal: AbortSignal | undefined;
+  readonly #stores: Omit<CollectStores, 'blobs'>;
+  readonly #waitMs: number;
+
+  constructor(stores: Omit<CollectStores, 'blobs'>, options: CollectOptions) {
+    this.#stores = stores;
+    this.#waitMs = options.outcomeWaitMs ?? outcomeWaitMs;
+    this.signal = options.signal;
+    this.gcId = this.#id();
+  }
+
+  /** Returns when every partition has passed its fence: from there on nothing can name the copies. */
+  async fence(copies: readonly BlobAddress[]): Promise<void> {
+    await this.#everywhere('gc.fence.v1', copies);
+  }
+
+  /** Tells all partitions what was deleted. */
+  async swept(copies: readonly BlobAddress[]): Promise<void> {
+    await this.#everywhere('blob.swept.v1', copies);
+  }
+
+  async sweptFrom(partition: number, copies: readonly BlobAddress[]): Promise<void> {
+    await this.#record(partition, 'blob.swept.v1', copies);
+  }
+
+  async #everywhere(type: (GcFence | BlobSwept)['type'], copies: readonly BlobAddress[]): Promise<void> {
+    const { partitionCount } = this.#stores.log;
+    const partitions = Array.from({ length: partitionCount }, (_, partition) => partition);
+    await Promise.all(partitions.map((partition) => this.#record(partition, type, copies)));
+  }
+
+  async #record(partition: number, type: (GcFence | BlobSwept)['type'], copies: readonly BlobAddress[]): Promise<void> {
+    const blobs = copies.map(({ digest, incarnation }) => ({ digest, incarnation }));
+    const { outcome, txid } = await this.#judged(partition, { type, txid: this.#id(), gcId: this.gcId, blobs });
+    if (outcome.type === 'rejected') throw new VarveError(outcome.code, outcome.message, { ...outcome.detail, txid });
+  }
+
+  /**
+   * Sends the same bytes until they have an outcome; again only when sending failed, or when the graph has passed them
+   * without one. @see event-log 1.6 rule 9
+   */
+  async #judged(partition: number, event: GcFence | BlobSwept): Promise<OutcomeRow> {
+    const { log, graph, clock, random } = this.#stores;
+    const bytes = encodeEvent(event, { source: `varve/${log.id}`, time: clock.now(), salt: random(16) });
+    const deadline = AbortSignal.timeout(this.#waitMs);
+    const until = this.signal ? AbortSignal.any([this.signal, deadline]) : deadline;
+    for (;;) {
+      const end = await this.#append(partition, bytes);
+      const row = await outcomeOf(graph, { partition, txid: event.txid, end }, until);
+      if (row) return row;
+      if (until.aborted) throw this.#unknown(partition, event);
+    }
+  }
+
+  /** Where the log ends now; beyond everything when it does not say. Whether a send that failed stands is not known. */
+  async #append(partition: number, bytes: Uint8Array): Promise<number> {
+    const { log } = this.#stores;
+    try {
+      await log.append(partition, [bytes]);
+    } catch (error) {
+      if (!isVarveError(error, 'UNAVAILABLE')) throw error;
+      await new Promise((resolve) => void setTimeout(resolve, resendMs));
+    }
+    return log.end(partition).catch(() => Infinity);
+  }
+
+  #unknown(partition: number, { type, txid }: GcFence | BlobSwept): VarveError {
+    const detail = { txid, partition, gcId: this.gcId };
+    if (this.signal?.aborted) return new VarveError('CANCELLED', 'the collection was ended; run it again', detail);
+    const message = `the projection of partition ${partition} has not passed the ${type} ${txid} in ${this.#waitMs / 1_000} s; nothing is lost, run the collection again`;
+    return new VarveError('OUTCOME_UNKNOWN', message, detail);
+  }
+
+  #id(): string {
+    return Buffer.from(this.#stores.random(16)).toString('hex');
+  }
+}
