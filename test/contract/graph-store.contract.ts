@@ -261,6 +261,42 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     },
   },
   {
+    title: 'tells all copies of a blob, and pages those that were retired before anything named them',
+    async run(graph) {
+      const again = layerBlob('base', 'i2');
+      const strays = ['x', 'y', 'z'].map((name) => copyOf(layerBlob(name)));
+      const ordered = [copyOf(again), ...strays].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+      const fence = (n: number, blobs: readonly ReturnType<typeof copyOf>[]): Event => ({
+        type: 'gc.fence.v1',
+        gcId: `g${n}`,
+        txid: txidOf(`fence ${n}`),
+        blobs,
+      });
+      const { length } = history;
+      await foldAll(graph, history);
+      expect(await graph.retiredCopies(0, { limit: 10 })).toEqual([]);
+      await foldAll(graph, [fence(1, [copyOf(base), ...ordered])], length);
+
+      const unnamed = ordered.map((copy) => ({ ...copy, size: 0, mediaType: '', retiredEpoch: 1 }));
+      expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed);
+      const first = await graph.retiredCopies(0, { limit: 3 });
+      expect(first).toEqual(unnamed.slice(0, 3));
+      expect(await graph.retiredCopies(0, { after: first[2], limit: 3 })).toEqual(unnamed.slice(3));
+      expect(await graph.copies(0, [base.digest, top.digest, digestOf('nothing')])).toEqual([
+        expect.objectContaining({ ...copyOf(base), size: base.size, retiredEpoch: 1 }),
+        expect.objectContaining({ ...copyOf(again), mediaType: '', retiredEpoch: 1 }),
+        expect.objectContaining({ ...copyOf(top), retiredEpoch: null }),
+      ]);
+      // Readers are given the copy that was named, and none of what never was.
+      expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1' });
+      expect(await graph.blob(app, (strays[0] as typeof base).digest)).toBeUndefined();
+
+      const swept: Event = { type: 'blob.swept.v1', gcId: 'g1', txid: txidOf('swept'), blobs: ordered.slice(1) };
+      await foldAll(graph, [fence(2, []), fence(3, []), swept], length + 1);
+      expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed.slice(0, 1));
+    },
+  },
+  {
     title: 'tells those who listen what was applied, and only that',
     async run(graph) {
       const notices: AppliedNotice[] = [];
@@ -423,4 +459,8 @@ async function foldAll(target: ProjectionTarget, events: readonly Event[], first
   const records = events.map((event, i) => ({ offset: first + i, time: (first + i) * 100, bytes: recordBytes(event) }));
   await project(target, 0, from, records);
   return target.checkpoint(0);
+}
+
+function copyOf({ digest, incarnation }: ReturnType<typeof layerBlob>) {
+  return { digest, incarnation };
 }
