@@ -1,7 +1,9 @@
+import type { ErrorCode } from '#core/error';
+
 /**
  * The audit trees: one for each partition, and one more over their checkpoints. What it holds can be made again from the
- * log, but for the published checkpoints: those are promises. One writer appends, any number read; both steps that change
- * something are a compare-and-swap, so that two writers do no harm.
+ * log, but for the tree over the checkpoints and for what was published: those are promises. One writer appends, any number
+ * read; both steps that change something are a compare-and-swap, so that two writers do no harm.
  * @see event-log 5.3
  */
 export interface AuditStore {
@@ -32,10 +34,32 @@ export interface AuditStore {
   /** The last checkpoint that was published, as it was signed. */
   checkpoint(tree: number): Promise<string | undefined>;
 
-  /** Publishes the next checkpoint; false, and nothing is changed, when `before` is not the last one. */
+  /**
+   * Publishes the next checkpoint, for good: what was published once is found again whatever else is lost. False, and
+   * nothing is changed, when `before` is not the last one.
+   */
   publish(tree: number, before: string | undefined, next: string): Promise<boolean>;
 
+  /** Who signs says what checks its signatures, before it publishes any. */
+  introduce(key: string): Promise<void>;
+  /** The public key of who signs; undefined as long as nobody does. */
+  key(): Promise<string | undefined>;
+
+  /** Asks those who sign to sign a tree soon, in this process or (where the store can) in all. Lossy: ask again. */
+  wish(tree: number): Promise<void>;
+  /** Calls for every wish that is heard. */
+  onWish(listener: (tree: number) => void): () => void;
+
+  /** Who writes says why it has stopped; undefined: it goes on. Those who only read tell it on. */
+  raise(alarm: AuditAlarm | undefined): Promise<void>;
+  alarm(): Promise<AuditAlarm | undefined>;
+
   close(): Promise<void>;
+}
+
+export interface AuditAlarm {
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 export interface AuditTreeSize {

@@ -1,5 +1,6 @@
 import { VarveError } from '#core/error';
-import type { AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import type { AuditAlarm, AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import { AuditNotices } from '../audit-notices.js';
 
 const batchRows = 256;
 
@@ -17,7 +18,9 @@ interface Tree {
 
 class MemoryAuditStore implements AuditStore {
   readonly #trees = new Map<number, Tree>();
+  readonly #notices = new AuditNotices();
   #logId: string | undefined;
+  #key: string | undefined;
 
   async bind(logId: string): Promise<void> {
     this.#logId ??= logId;
@@ -71,6 +74,30 @@ class MemoryAuditStore implements AuditStore {
     if (tree.checkpoint !== before) return false;
     tree.checkpoint = next;
     return true;
+  }
+
+  async introduce(key: string): Promise<void> {
+    this.#key = key;
+  }
+
+  async key(): Promise<string | undefined> {
+    return this.#key;
+  }
+
+  async wish(tree: number): Promise<void> {
+    this.#notices.wish(tree);
+  }
+
+  onWish(listener: (tree: number) => void): () => void {
+    return this.#notices.onWish(listener);
+  }
+
+  async raise(alarm: AuditAlarm | undefined): Promise<void> {
+    this.#notices.alarm = alarm;
+  }
+
+  async alarm(): Promise<AuditAlarm | undefined> {
+    return this.#notices.alarm;
   }
 
   async close(): Promise<void> {}

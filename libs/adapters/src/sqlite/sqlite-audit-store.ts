@@ -1,5 +1,6 @@
 import { VarveError } from '#core/error';
-import type { AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import type { AuditAlarm, AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import { AuditNotices } from '../audit-notices.js';
 import { Database, type SqlRow, type Statement } from './database.js';
 
 /** Rows of all trees stand in one order: the tree, then the number in it. */
@@ -20,6 +21,7 @@ export function openSqliteAuditStore(path: string): AuditStore {
 class SqliteAuditStore implements AuditStore {
   readonly #db: Database;
   readonly #s: ReturnType<typeof statements>;
+  readonly #notices = new AuditNotices();
 
   constructor(db: Database) {
     this.#db = db;
@@ -101,6 +103,30 @@ class SqliteAuditStore implements AuditStore {
     }
   }
 
+  async introduce(key: string): Promise<void> {
+    this.#s.introduce.run(key);
+  }
+
+  async key(): Promise<string | undefined> {
+    return this.#s.signer.get()?.['key'] as string | undefined;
+  }
+
+  async wish(tree: number): Promise<void> {
+    this.#notices.wish(tree);
+  }
+
+  onWish(listener: (tree: number) => void): () => void {
+    return this.#notices.onWish(listener);
+  }
+
+  async raise(alarm: AuditAlarm | undefined): Promise<void> {
+    this.#notices.alarm = alarm;
+  }
+
+  async alarm(): Promise<AuditAlarm | undefined> {
+    return this.#notices.alarm;
+  }
+
   async close(): Promise<void> {
     this.#db.close();
   }
@@ -120,6 +146,7 @@ const tables = [
   'CREATE TABLE IF NOT EXISTS path (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT',
   `CREATE TABLE IF NOT EXISTS tile (tree INTEGER NOT NULL, level INTEGER NOT NULL, number INTEGER NOT NULL,
      hashes BLOB NOT NULL, UNIQUE (tree, level, number)) STRICT`,
+  'CREATE TABLE IF NOT EXISTS signer (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL) STRICT',
   'CREATE TABLE IF NOT EXISTS checkpoint (tree INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT',
 ];
 
@@ -129,6 +156,8 @@ function statements(db: Database) {
   return {
     bind: prepare('INSERT INTO log (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING'),
     bound: prepare('SELECT id FROM log'),
+    introduce: prepare('INSERT INTO signer (one, key) VALUES (1, ?) ON CONFLICT DO UPDATE SET key = excluded.key'),
+    signer: prepare('SELECT key FROM signer'),
     last: prepare('SELECT id, moves FROM entry WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1'),
     addEntry: prepare('INSERT INTO entry (id, bytes, moves) VALUES (?, ?, ?)'),
     addAbout: prepare('INSERT INTO about (id, text) VALUES (?, ?)'),
