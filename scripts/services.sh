@@ -2,6 +2,7 @@
 # Real servers for tests, on 127.0.0.1, without a container engine.
 #
 #   scripts/services.sh up [--brokers N] [SERVER[:PORT]...]   starts; a free port where none is given; prints the environment
+#   scripts/services.sh install [SERVER...]                   puts there what they need, and starts nothing
 #   scripts/services.sh down [SERVER...]                      stops, by process id, and removes the servers' data
 #   scripts/services.sh status [SERVER...]                    one line a server; fails unless all of them are up
 #   scripts/services.sh env                                   VARVE_TEST_KAFKA=127.0.0.1:19092 and so on, one a line
@@ -51,6 +52,17 @@ is_up() {
   while read -r pid; do owns "$dir" "$pid" || return 1; done <"$dir/pid"
 }
 
+install_one() {
+  mkdir -p "$VARVE_SERVICES_CACHE"
+  flock "$VARVE_SERVICES_CACHE/$1.lock" "$here/services/$1.sh" install >&2
+}
+
+install_all() {
+  local servers=("$@") server
+  [ ${#servers[@]} -gt 0 ] || servers=("${all[@]}")
+  for server in "${servers[@]}"; do known "$server" && install_one "$server"; done
+}
+
 up_one() {
   local server=${1%%:*} port='' dir
   [[ $1 != *:* ]] || port=${1#*:}
@@ -59,8 +71,7 @@ up_one() {
     echo "$server is up already, on port $(cat "$dir/port")" >&2
     return 0
   fi
-  mkdir -p "$VARVE_SERVICES_CACHE"
-  flock "$VARVE_SERVICES_CACHE/$server.lock" "$here/services/$server.sh" install >&2 || return 1
+  install_one "$server" || return 1
   # What is left of one that died half.
   stop_all "$dir"
   mkdir -p "$dir"
@@ -130,6 +141,7 @@ command=${1:-}
 shift || true
 case $command in
   up) up "$@" ;;
+  install) install_all "$@" ;;
   down) down "$@" ;;
   status) status "$@" ;;
   env) environment ;;

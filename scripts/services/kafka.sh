@@ -2,6 +2,10 @@
 # Apache Kafka from the jars of Maven Central, in KRaft mode: see services.sh. `start` makes one broker, or KAFKA_BROKERS of them,
 # which are also the controllers; broker 1 listens on PORT.
 #   KAFKA_VERSION   another version                 KAFKA_HEAP   a broker's heap
+#   KAFKA_LINKS     further listeners, for clients that go through a proxy: for each link, with spaces between them, a
+#                   PORT:ADVERTISED of every broker, with commas between them. A client that begins at the advertised port of
+#                   one broker is sent to those of the same link
+#   KAFKA_REPLICA_LINK   one more link, over which the brokers fetch from each other
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/shared.sh"
@@ -39,18 +43,29 @@ configure() {
     controllers+=("$(free_port)")
     voters+=("$node@127.0.0.1:${controllers[-1]}")
   done
-  local replicas=$((count < 3 ? count : 3))
+  local replicas=$((count < 3 ? count : 3)) links=() link name between=CLIENT
+  read -ra links <<<"${KAFKA_LINKS:-}"
+  [ -z "${KAFKA_REPLICA_LINK:-}" ] || { links+=("$KAFKA_REPLICA_LINK") && between=LINK${#links[@]}; }
   for ((node = 1; node <= count; node += 1)); do
     mkdir -p "$dir/$node"
+    local listeners="CLIENT://127.0.0.1:${ports[node - 1]}" advertised="CLIENT://127.0.0.1:${ports[node - 1]}" protocols=CLIENT:PLAINTEXT
+    name=0
+    for link in "${links[@]}"; do
+      name=$((name + 1))
+      link=$(cut -d , -f "$node" <<<"$link")
+      listeners+=",LINK$name://127.0.0.1:${link%:*}"
+      advertised+=",LINK$name://127.0.0.1:${link#*:}"
+      protocols+=",LINK$name:PLAINTEXT"
+    done
     cat >"$dir/$node/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=$node
 controller.quorum.voters=$(IFS=,; echo "${voters[*]}")
-listeners=CLIENT://127.0.0.1:${ports[node - 1]},CONTROLLER://127.0.0.1:${controllers[node - 1]}
-advertised.listeners=CLIENT://127.0.0.1:${ports[node - 1]}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=$listeners,CONTROLLER://127.0.0.1:${controllers[node - 1]}
+advertised.listeners=$advertised
+listener.security.protocol.map=$protocols,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=CLIENT
+inter.broker.listener.name=$between
 log.dirs=$dir/$node/data
 num.network.threads=2
 num.io.threads=4
@@ -97,8 +112,24 @@ start_broker() {
     -cp "$home/libs/*" -Dlog4j2.configurationFile="$here/kafka-log4j2.properties" kafka.Kafka "$1/$2/server.properties"
 }
 
+# One broker that ended, on its port and its data, while the others go on.
+restart_broker() {
+  local dir node=$2 pid port
+  dir=$(realpath "$1")
+  port=$(cut -d , -f "$node" "$dir/brokers")
+  start_broker "$dir" "$node"
+  # Its line among the process ids stays its own.
+  pid=$(tail -n 1 "$dir/pid")
+  sed -i "\$d;${node}s/.*/$pid/" "$dir/pid"
+  until answers "${port#*:}"; do
+    owns "$dir" "$pid" || { tail -n 20 "$dir/$node/log" >&2; fail "the broker ended; the lines above are the end of its log"; }
+    sleep 0.1
+  done
+}
+
 case ${1:-} in
   install) install ;;
   start) start "$2" "$3" ;;
-  *) fail 'install | start DIR PORT' ;;
+  restart-broker) restart_broker "$2" "$3" ;;
+  *) fail 'install | start DIR PORT | restart-broker DIR NUMBER' ;;
 esac

@@ -11,18 +11,7 @@ install_package() {
   [ -z "${REDIS_SERVER:-}" ] || fail "there is no $REDIS_SERVER"
   local line='apt-get install redis-server'
   command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || need redis-server "$line"
-  without_daemons apt_install || need redis-server "$line"
-}
-
-apt_install() {
-  local log
-  log=$(mktemp)
-  if ! { apt-get update -q && apt-get install -qy --no-install-recommends redis-server; } >"$log" 2>&1; then
-    tail -20 "$log" >&2
-    rm "$log"
-    return 1
-  fi
-  rm "$log"
+  without_daemons apt_install redis-server || need redis-server "$line"
 }
 
 # The package would start a daemon of its own; nothing but `start` below does.

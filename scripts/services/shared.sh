@@ -10,6 +10,18 @@ need() {
   command -v "$1" >/dev/null || fail "$1 is missing. Install it with: $2"
 }
 
+# apt_install PACKAGE: quiet unless it fails.
+apt_install() {
+  local log
+  log=$(mktemp)
+  if ! { apt-get update -q && apt-get install -qy --no-install-recommends "$1"; } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    rm "$log"
+    return 1
+  fi
+  rm "$log"
+}
+
 # A port of 127.0.0.1 that nobody listens on.
 free_port() {
   node -e "const s=require('node:net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})"

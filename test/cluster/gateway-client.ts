@@ -13,10 +13,10 @@ export interface Answered {
 /** Nobody listens, or the connection broke: with a process that is killed, as good an answer as another. */
 const nobody: Answered = { status: 0, code: null, retryAfter: null, position: null, json: {} };
 
-/** Asks one gateway once, without a retry of its own; more than 30 s is as if nobody listened. */
+/** Asks one gateway once, without a retry of its own; more than 30 s, if no signal says otherwise, is as if nobody listened. */
 export async function ask(url: string, path: string, init: RequestInit = {}): Promise<Answered> {
   try {
-    const answer = await fetch(`${url}/api/v1${path}`, { ...init, signal: AbortSignal.timeout(30_000) });
+    const answer = await fetch(`${url}/api/v1${path}`, { signal: AbortSignal.timeout(30_000), ...init });
     const text = await answer.text();
     return {
       status: answer.status,

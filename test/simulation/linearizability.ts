@@ -9,9 +9,13 @@ export interface RefOperationSeen {
   readonly call:
     | { readonly type: 'read' }
     | { readonly type: 'set'; readonly to: CommitId | null }
+    /** Only if it is not there, whatever its version. */
+    | { readonly type: 'create'; readonly to: CommitId }
     | { readonly type: 'swap'; readonly expect: RefValue; readonly to: CommitId | null };
   readonly answer:
     | { readonly type: 'ok'; readonly value: RefValue }
+    /** A read that found nothing, and was told no version. */
+    | { readonly type: 'absent' }
     | { readonly type: 'stale' }
     | { readonly type: 'unknown' };
 }
@@ -55,12 +59,13 @@ function candidates(operations: readonly RefOperationSeen[], done: bigint): [num
 
 /** The state after the operation; undefined when the answer is not what the register gives. */
 function step(state: State, { call, answer }: RefOperationSeen): State | undefined {
+  if (answer.type === 'absent') return state.commit === null ? state : undefined;
   if (call.type === 'read') {
     if (answer.type !== 'ok') return state;
     return matches(state, answer.value) ? answer.value : undefined;
   }
   const expect = call.type === 'swap' ? call.expect : state;
-  const holds = call.type === 'set' || matches(state, call.expect);
+  const holds = call.type === 'swap' ? matches(state, call.expect) : call.type === 'set' || state.commit === null;
   if (answer.type === 'stale') return !holds || state.version === null ? state : undefined;
   if (!holds) return undefined;
   if (answer.type === 'unknown') return { commit: call.to, version: null };
