@@ -1,34 +1,43 @@
-import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { decodeCommit } from '#core/commit';
 import type { ReflogRow } from '#core/graph-row';
 import { absent, main } from '../fixture/event-builder.js';
 import { rowsOf } from '../fixture/graph-rows.js';
 import type { RefValue } from '#core/ref';
 import type { GraphStore } from '#ports/graph-store';
-import { project, type Projected } from '#projection/project';
 import { law, same, show } from './law.js';
 import { isLinearizable, type RefOperationSeen } from './linearizability.js';
 import { initialMain, tester } from './simulated-content.js';
 import type { Wish } from './simulated-client.js';
 import type { Gateway, Stores } from './simulated-cluster.js';
+import type { Truth } from './truth.js';
 
 interface Healed extends Stores {
+  readonly truth: Truth;
+  /** Collectors were at work, and have collected what was left. */
+  readonly isCollected: boolean;
   readonly gateways: readonly [Gateway, Gateway];
   readonly wishes: readonly Wish[];
 }
-type Await = <T>(promise: Promise<T>) => Promise<T>;
+interface Doing {
+  /** Lets the simulation go on until then. */
+  readonly awaited: <T>(promise: Promise<T>) => Promise<T>;
+  /** Collects whatever is left. */
+  readonly collect: () => Promise<void>;
+}
 
 /** Everything that must hold when everything was told and projected. @throws BrokenLaw */
-export async function checkLaws(healed: Healed, awaited: Await): Promise<void> {
+export async function checkLaws(healed: Healed, { awaited, collect }: Doing): Promise<void> {
   await endUnknown(healed, awaited);
+  await collect();
   await checkReplay(healed);
+  await checkBlobs(healed);
   await checkWishes(healed);
   await checkClosure(healed);
   await checkHistories(healed);
 }
 
 /** I5: whoever asks, and however often, is told the same. */
-async function endUnknown({ gateways, wishes }: Healed, awaited: Await): Promise<void> {
+async function endUnknown({ gateways, wishes }: Healed, awaited: Doing['awaited']): Promise<void> {
   for (const { repo, name, answer } of wishes) {
     if (answer.type !== 'unknown' || answer.txid === null) continue;
     const context = { actor: tester, reason: '', idempotencyKey: null, request: null };
@@ -39,24 +48,29 @@ async function endUnknown({ gateways, wishes }: Healed, awaited: Await): Promise
 }
 
 /** I1: record by record, from nothing, every row is what the graph has. */
-async function checkReplay({ log, graph, wrapProjector, wishes, scheduler }: Healed): Promise<void> {
-  const port = log.portOf({ name: 'replay', state: 'awake' });
-  const replayed = wrapProjector({ log: port, graph: openMemoryGraphStore(log.partitionCount) }).graph;
-  for (const [partition, records] of log.partitions.entries()) {
-    let at: Projected = await replayed.checkpoint(partition);
-    for (const record of records) at = (await project(replayed, partition, at, [record])) ?? at;
-    const live = await graph.store.checkpoint(partition);
-    law(
-      'I1',
-      same(live, at) || same(live, await replayed.checkpoint(partition)),
-      `partition ${partition} is ${show(live)}, a replay gives ${show(at)}`,
-    );
+async function checkReplay({ log, graph, truth, wishes, scheduler }: Healed): Promise<void> {
+  const replayed = truth.graph;
+  for (let partition = 0; partition < log.partitionCount; partition += 1) {
+    const [live, told] = [await graph.store.checkpoint(partition), await replayed.checkpoint(partition)];
+    law('I1', same(live, told), `partition ${partition} is ${show(live)}, a replay gives ${show(told)}`);
   }
   for (const repo of new Set(wishes.map((wish) => wish.repo))) {
     const [live, again] = await Promise.all([rowsOf(graph.store, repo), rowsOf(replayed, repo)]);
     law('I1', same(live, again), `${repo} has other rows than a replay gives`);
   }
   scheduler.note('a replay gives the same');
+}
+
+/** I11: what is stored is named, and what is retired is stored; I7: whatever is named was checked when it was. */
+async function checkBlobs({ blobs, truth, log, isCollected }: Healed): Promise<void> {
+  if (!isCollected) return;
+  for (const copy of blobs.copies)
+    law('I11', truth.isNamed(copy), `nothing names ${show(copy)}, and it is still stored`);
+  for (let partition = 0; partition < log.partitionCount; partition += 1) {
+    for (const row of await truth.graph.retiredCopies(partition, { limit: 1_000 })) {
+      law('I11', blobs.holds(row), `partition ${partition} still remembers ${show(row)}, which is not stored`);
+    }
+  }
 }
 
 /** I3, I4, I6: what was told, and what was done. */
@@ -143,7 +157,7 @@ function seenOf(
     return [{ ...span, call: callOf(expect, to), answer: { type: 'stale' } }];
   }
   // The id of a commit that nobody was told of is in the reflog, if anywhere.
-  const aim = type === 'commit' ? moves.find(({ reason }) => reason === name)?.to : to;
+  const aim = type === 'move' ? to : moves.find(({ reason }) => reason === name)?.to;
   return aim === undefined ? [] : [{ ...span, call: callOf(expect, aim), answer: { type: 'unknown' } }];
 }
 

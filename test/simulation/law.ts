@@ -1,5 +1,5 @@
 /** What must hold, by its number. @see design 8 */
-type Law = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I13';
+type Law = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I11' | 'I13';
 
 /** A law that did not hold. */
 export class BrokenLaw extends Error {}

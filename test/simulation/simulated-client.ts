@@ -9,20 +9,26 @@ import { BrokenLaw, law, show } from './law.js';
 import { dag, tester } from './simulated-content.js';
 import type { Scheduler } from './scheduler.js';
 import type { Gateway } from './simulated-cluster.js';
+import { layers, type SimulatedLayer } from './simulated-layers.js';
 
 interface Place {
   readonly repo: RepositoryName;
   readonly ref: RefName;
 }
 
+/** `layer` is a commit that brings one. */
+export type WishType = 'move' | 'commit' | 'layer' | 'read';
+
 /** One thing a client wanted, and what it was told in the end. Its name is the reason in the reflog. */
 export interface Wish extends Place {
   readonly name: string;
-  readonly type: 'move' | 'commit' | 'read';
+  readonly type: WishType;
   readonly key: string | null;
   readonly expect: RefValue | undefined;
   /** Of a move. */
   readonly to: RefValue['commit'];
+  /** What a commit brings. */
+  readonly layer: SimulatedLayer | null;
   /** Of a read: of the end of the log, so that it sees whatever was answered before. */
   readonly isCurrent: boolean;
   readonly invoked: number;
@@ -39,6 +45,13 @@ const noAnswer: ReadonlySet<ErrorCode> = new Set(['NOT_PROJECTED']);
 /** Says why this copy was not sent, by a full log or a graph that went back, and nothing of one that was sent before. */
 const ofOneCopy: ReadonlySet<ErrorCode> = new Set(['STORAGE_FULL', 'REPOSITORY_UNKNOWN', 'COMMIT_UNKNOWN']);
 
+export interface ClientOptions {
+  readonly scheduler: Scheduler;
+  readonly gateways: readonly Gateway[];
+  readonly places: readonly Place[];
+  readonly types: readonly WishType[];
+}
+
 /** Wants one thing after the other, through any gateway, and again with the same key when it was told nothing. */
 export class Client {
   readonly wishes: Wish[] = [];
@@ -46,10 +59,13 @@ export class Client {
   readonly #scheduler: Scheduler;
   readonly #gateways: readonly Gateway[];
   readonly #places: readonly Place[];
+  readonly #types: readonly WishType[];
   /** The newest it was told of each ref. */
   readonly #known = new Map<string, { readonly value: RefValue; readonly position: Position }>();
 
-  constructor(name: string, scheduler: Scheduler, gateways: readonly Gateway[], places: readonly Place[]) {
+  /** `types` is what it draws its wishes from. */
+  constructor(name: string, { scheduler, gateways, places, types }: ClientOptions) {
+    this.#types = types;
     this.name = name;
     this.#scheduler = scheduler;
     this.#gateways = gateways;
@@ -67,16 +83,17 @@ export class Client {
     const { pick } = this.#scheduler;
     // Most of it happens to one ref, between few commits: away and back is what a comparison can be wrong about.
     const place = this.#places[pick(3) > 0 ? 0 : pick(this.#places.length)] as Place;
-    const type = (['read', 'move', 'move', 'move', 'commit'] as const)[pick(5)] as Wish['type'];
+    const type = this.#types[pick(this.#types.length)] as WishType;
     const known = this.#known.get(keyOf(place))?.value;
     const wish: Wish = {
       ...place,
       name,
       type,
       // Who does not say what it expects may be refused by one gateway and served by another, under one key as well.
-      key: known && type === 'move' && pick(3) > 0 ? name : null,
+      key: known && type !== 'read' && pick(3) > 0 ? name : null,
       expect: known && type !== 'read' && pick(5) > 0 ? known : undefined,
       isCurrent: pick(2) === 0 || known === undefined,
+      layer: type === 'layer' ? (layers[pick(layers.length)] ?? null) : null,
       to: pick(8) === 0 ? null : (dag[pick(4) > 0 ? pick(2) : pick(dag.length)]?.id ?? null),
       invoked: this.#scheduler.steps,
       returned: Number.POSITIVE_INFINITY,
@@ -119,7 +136,7 @@ export class Client {
   }
 
   async #call(gateway: Gateway, wish: Wish): Promise<{ value: RefValue | null; position: Position }> {
-    const { repo, ref, expect, to } = wish;
+    const { repo, ref, expect, to, layer } = wish;
     const context = {
       actor: tester,
       reason: wish.name,
@@ -129,9 +146,9 @@ export class Client {
     if (wish.type === 'read') return this.#read(gateway, wish);
     const operation: RefOperation = 'update';
     const written: Written =
-      wish.type === 'commit'
-        ? await gateway.commit({ repo, branch: ref, message: wish.name, expect }, context)
-        : await gateway.move({ repo, ref, to, mode: 'force', operation, expect }, context);
+      wish.type === 'move'
+        ? await gateway.move({ repo, ref, to, mode: 'force', operation, expect }, context)
+        : await gateway.commit({ repo, branch: ref, message: wish.name, expect, layer }, context);
     const move = written.outcome.moves[0];
     return { value: move ? { commit: move.commit, version: move.version } : null, position: written.position };
   }

@@ -1,22 +1,27 @@
-import { openMemoryBlobStore } from '#adapters/memory/memory-blob-store';
+import type { ChainId } from '#core/digest';
 import { VarveError } from '#core/error';
+import { emptyStack } from '#core/layer-stack';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import type { Position } from '#core/position';
 import type { RefValue } from '#core/ref';
-import { commitLayer } from '#history/commit-layer';
+import { commitLayer, type LayerCommit } from '#history/commit-layer';
 import { readRef } from '#history/read-ref';
 import { Submitter } from '#history/submitter';
 import { cancelTransaction } from '#history/transaction';
 import { type RefMove, updateRef } from '#history/update-ref';
 import type { WriteContext, Written } from '#history/write';
 import type { EventLog } from '#ports/event-log';
+import type { BlobStore } from '#ports/blob-store';
 import type { GraphStore } from '#ports/graph-store';
 import { Projector } from '#projection/follow';
 import { awaitPosition } from '#query/await-position';
+import { emptyTree } from '#union/rootfs-tree';
 import { TreeStore } from '#union/tree-store';
 import type { Actor, Scheduler } from './scheduler.js';
+import type { SimulatedBlobs } from './simulated-blobs.js';
 import type { SimulatedGraph } from './simulated-graph.js';
+import { type SimulatedLayer, indexOf, uploaded } from './simulated-layers.js';
 import type { SimulatedLog } from './simulated-log.js';
 
 /** What a mutant puts between the product and the stores. */
@@ -26,16 +31,24 @@ export interface Stores {
   readonly scheduler: Scheduler;
   readonly log: SimulatedLog;
   readonly graph: SimulatedGraph;
+  readonly blobs: SimulatedBlobs;
   readonly wrapGateway: Wrap;
   readonly wrapProjector: Wrap;
 }
 
 const outcomeWaitMs = 400;
-const blobs = openMemoryBlobStore();
-const trees = new TreeStore({
-  loadIndex: () => Promise.reject(new Error('commits of a simulation have no layers')),
-  cacheBytes: 1,
-});
+
+/** Any layer fits on any stack: what stacks mean is not simulated, and what one run has kept of them the next must not find. */
+class Trees extends TreeStore {
+  override async treeWith() {
+    return emptyTree;
+  }
+
+  override async knownStack(chainId: ChainId, depth: number) {
+    return { ...emptyStack, chainId, depth };
+  }
+}
+const trees = new Trees({ loadIndex: (_repo, diffId) => indexOf(diffId), cacheBytes: 1 });
 
 export function newActor(name: string): Actor {
   return { name, state: 'awake' };
@@ -50,13 +63,14 @@ export class Gateway {
   #dying = Promise.withResolvers<never>();
   #log: EventLog;
   #graph: GraphStore;
+  #blobs: BlobStore;
   #submitter: Submitter;
 
   constructor(name: string, stores: Stores) {
     this.#stores = stores;
     this.#name = name;
     this.actor = newActor(name);
-    [this.#log, this.#graph, this.#submitter] = this.#start();
+    [this.#log, this.#graph, this.#blobs, this.#submitter] = this.#start();
   }
 
   get rollBacks(): number {
@@ -69,7 +83,7 @@ export class Gateway {
     this.#dying.reject(new VarveError('UNAVAILABLE', 'the connection is gone'));
     this.#lives += 1;
     this.actor = newActor(`${this.#name}.${this.#lives}`);
-    [this.#log, this.#graph, this.#submitter] = this.#start();
+    [this.#log, this.#graph, this.#blobs, this.#submitter] = this.#start();
   }
 
   /** The answer, unless it dies first. */
@@ -82,11 +96,15 @@ export class Gateway {
   }
 
   commit(
-    request: { repo: RepositoryName; branch: RefName; message: string; expect: RefValue | undefined },
+    {
+      layer,
+      ...request
+    }: Pick<LayerCommit, 'repo' | 'branch' | 'message' | 'expect'> & { layer: SimulatedLayer | null },
     context: WriteContext,
   ): Promise<Written> {
-    const stores = { graph: this.#graph, submitter: this.#submitter, trees, blobs };
-    return commitLayer(stores, { ...request, layer: null, author: '', time: null, labels: {} }, context);
+    const stores = { graph: this.#graph, submitter: this.#submitter, trees, blobs: this.#blobs };
+    const received = layer && uploaded(this.#blobs, layer);
+    return commitLayer(stores, { ...request, layer: received, author: '', time: null, labels: {} }, context);
   }
 
   /** At a position, or at the end of the log; answers a position that shows the value. A store that goes back under the reader is read again. */
@@ -111,7 +129,7 @@ export class Gateway {
     return cancelTransaction({ graph: this.#graph, submitter: this.#submitter }, { repo, txid }, context);
   }
 
-  #start(): [EventLog, GraphStore, Submitter] {
+  #start(): [EventLog, GraphStore, BlobStore, Submitter] {
     const { scheduler, wrapGateway } = this.#stores;
     this.#dying = Promise.withResolvers();
     this.#dying.promise.catch(() => undefined);
@@ -121,7 +139,8 @@ export class Gateway {
     });
     const random = (sizeBytes: number) => Uint8Array.from({ length: sizeBytes }, () => scheduler.pick(256));
     const clock = { now: () => scheduler.now };
-    return [log, graph, new Submitter({ log, graph, random, clock, outcomeWaitMs })];
+    const blobs = this.#stores.blobs.portOf(this.actor);
+    return [log, graph, blobs, new Submitter({ log, graph, random, clock, outcomeWaitMs })];
   }
 }
 

@@ -49,6 +49,10 @@ export class SimulatedGraph {
       'commitAt',
       'commitBytes',
       'reflogAt',
+      'layer',
+      'blob',
+      'copies',
+      'retiredCopies',
     ] as const;
     const reads = calls.map((name) => [name, (...args: unknown[]) => this.#read(actor, name, args)]);
     return wrapGraph(this.store, {

@@ -13,6 +13,8 @@ export class SimulatedLog {
   isFaulty = true;
   /** Records that are still on their way, whoever sent them. */
   late = 0;
+  /** Is told of each record that is stored. */
+  onStored: (partition: number, record: LogRecord) => void = () => undefined;
   readonly #scheduler: Scheduler;
   readonly #appended = new AppendSignal();
 
@@ -45,7 +47,11 @@ export class SimulatedLog {
   /** Stores the records, whatever becomes of the answer. */
   store(partition: number, records: readonly Uint8Array[]): void {
     const log = this.#records(partition);
-    for (const bytes of records) log.push({ offset: log.length, time: this.#scheduler.now, bytes });
+    for (const bytes of records) {
+      const record = { offset: log.length, time: this.#scheduler.now, bytes };
+      log.push(record);
+      this.onStored(partition, record);
+    }
     this.#appended.wake();
   }
 

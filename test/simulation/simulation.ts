@@ -1,14 +1,17 @@
 import { partitionOf } from '#core/partition';
-import { isVarveError } from '#core/error';
-import { rebuild } from '#projection/rebuild';
 import { checkLaws } from './check-laws.js';
 import { law } from './law.js';
+import { scenarioOf } from './scenario.js';
 import { Scheduler } from './scheduler.js';
+import { SimulatedBlobs } from './simulated-blobs.js';
 import { Client, type Wish } from './simulated-client.js';
 import { Gateway, newActor, ProjectorProcess, type Stores, type Wrap } from './simulated-cluster.js';
+import { collectAs, CollectorProcess } from './simulated-collector.js';
 import { creations, firstRecord, refs } from './simulated-content.js';
 import { SimulatedGraph } from './simulated-graph.js';
 import { SimulatedLog } from './simulated-log.js';
+import { type Processes, Trouble } from './trouble.js';
+import { Truth } from './truth.js';
 import { inVirtualTime } from './virtual-time.js';
 
 /** What is taken out of the product or put into it, to see that it is missed. */
@@ -20,39 +23,50 @@ export interface Mutation {
 const clientCount = 3;
 const wishesPerClient = 4;
 const stepsMax = 30_000;
+/** One to delete what is left, and until copies are forgotten two more fences. */
+const lastCollections = 3;
 
 /**
- * One run: two gateways, two projectors, three clients on one log and one graph; everything that can go wrong between
- * them does, by one seed, until the clients are done; then nothing goes wrong any more, and the laws are checked.
+ * One run: two gateways, two projectors, three clients and up to two collectors on one log, one graph and one blob
+ * store; everything that can go wrong between them does, by one seed, until the clients are done; then nothing goes
+ * wrong any more, and the laws are checked.
  */
 export class Simulation {
   readonly #scheduler: Scheduler;
-  readonly #log: SimulatedLog;
-  readonly #graph: SimulatedGraph;
-  readonly #gateways: readonly [Gateway, Gateway];
-  readonly #projectors: readonly [ProjectorProcess, ProjectorProcess];
-  readonly #clients: readonly Client[];
   readonly #stores: Stores;
-  #rebuilding = 0;
+  readonly #processes: Processes;
+  readonly #clients: readonly Client[];
+  readonly #trouble: Trouble;
+  readonly #truth: Truth;
 
   private constructor(scheduler: Scheduler, { wrapGateway = untouched, wrapProjector = untouched }: Mutation) {
+    const { partitionCount, repositoryCount, collectorCount, wishTypes: types } = scenarioOf(scheduler);
+    const log = new SimulatedLog(scheduler, partitionCount);
+    const graph = new SimulatedGraph(scheduler, partitionCount);
+    const blobs = new SimulatedBlobs(scheduler);
+    const onBroken = (error: unknown) => (scheduler.broken ??= error);
     this.#scheduler = scheduler;
-    const partitionCount = 1 + scheduler.pick(2);
-    this.#log = new SimulatedLog(scheduler, partitionCount);
-    for (let partition = 0; partition < partitionCount; partition += 1) this.#log.store(partition, [firstRecord]);
-    const repositories = creations.slice(0, 1 + scheduler.pick(2));
-    for (const { repo, bytes } of repositories) this.#log.store(partitionOf(repo, partitionCount), [bytes]);
-    this.#graph = new SimulatedGraph(scheduler, partitionCount);
-    this.#stores = { scheduler, log: this.#log, graph: this.#graph, wrapGateway, wrapProjector };
-    this.#gateways = [new Gateway('gateway a', this.#stores), new Gateway('gateway b', this.#stores)];
-    this.#projectors = [
-      new ProjectorProcess('projector a', this.#stores),
-      new ProjectorProcess('projector b', this.#stores),
-    ];
+    this.#stores = { scheduler, log, graph, blobs, wrapGateway, wrapProjector };
+    this.#truth = new Truth({ log, blobs, wrapProjector, onBroken });
+    for (let partition = 0; partition < partitionCount; partition += 1) log.store(partition, [firstRecord]);
+    const repositories = creations.slice(0, repositoryCount);
+    for (const { repo, bytes } of repositories) log.store(partitionOf(repo, partitionCount), [bytes]);
+    const gateways = [new Gateway('gateway a', this.#stores), new Gateway('gateway b', this.#stores)] as const;
+    this.#processes = {
+      gateways,
+      projectors: [
+        new ProjectorProcess('projector a', this.#stores),
+        new ProjectorProcess('projector b', this.#stores),
+      ],
+      collectors: ['collector a', 'collector b']
+        .slice(0, collectorCount)
+        .map((name) => new CollectorProcess(name, this.#stores)),
+    };
+    this.#trouble = new Trouble(this.#stores, this.#processes);
     const places = repositories.flatMap(({ repo }) => refs.map((ref) => ({ repo, ref })));
     this.#clients = Array.from(
       { length: clientCount },
-      (_, i) => new Client(`client ${i}`, scheduler, this.#gateways, places),
+      (_, i) => new Client(`client ${i}`, { scheduler, gateways, places, types }),
     );
   }
 
@@ -76,80 +90,56 @@ export class Simulation {
       () => (isDone = true),
       (error: unknown) => (this.#scheduler.broken ??= error),
     );
-    this.#scheduler.after(this.#scheduler.pick(50), () => this.#trouble(() => isDone));
+    this.#trouble.begin(() => isDone);
     await this.#wait(() => isDone);
     await this.#heal();
     const wishes = this.#clients.flatMap((client) => client.wishes);
-    await checkLaws({ ...this.#stores, gateways: this.#gateways, wishes }, (promise) => this.#awaited(promise));
+    const { gateways, collectors } = this.#processes;
+    const healed = { ...this.#stores, truth: this.#truth, isCollected: collectors.length > 0, gateways, wishes };
+    await checkLaws(healed, {
+      awaited: (promise) => this.#awaited(promise),
+      collect: () => this.#collect(),
+    });
     this.#checkHalted();
     return wishes;
   }
 
-  /** What happens to processes and stores, every now and then. */
-  #trouble(isOver: () => boolean): void {
-    if (isOver()) return;
-    const { pick, after } = this.#scheduler;
-    const which = pick(2);
-    const gateway = this.#gateways[which] as Gateway;
-    const projector = this.#projectors[which] as ProjectorProcess;
-    const kind = pick(7);
-    if (kind === 0) gateway.die();
-    if (kind === 1) projector.die();
-    if (kind === 2 || kind === 3) this.#freeze(kind === 2 ? projector.actor : gateway.actor);
-    if (kind === 4) void this.#graph.rollBack();
-    if (kind === 5 && this.#rebuilding === 0) this.#rebuild();
-    after.call(this.#scheduler, pick(200), () => this.#trouble(isOver));
-  }
-
-  #freeze(actor: Gateway['actor']): void {
-    this.#scheduler.note(`${actor.name} freezes`);
-    actor.state = 'frozen';
-    this.#scheduler.after(this.#scheduler.pick(1_500), () => {
-      if (actor.state === 'frozen') actor.state = 'awake';
-    });
-  }
-
-  #rebuild(): void {
-    this.#scheduler.note('the graph is rebuilt');
-    this.#rebuilding += 1;
-    const actor = newActor('rebuild');
-    const ports = this.#stores.wrapProjector({ log: this.#log.portOf(actor), graph: this.#graph.portOf(actor) });
-    rebuild(ports)
-      .catch((error: unknown) => {
-        if (!isVarveError(error, 'UNAVAILABLE')) this.#scheduler.broken ??= error;
-      })
-      .finally(() => (this.#rebuilding -= 1));
-  }
-
   /** From here on nothing fails, and everything that was late arrives. */
   async #heal(): Promise<void> {
+    const { log, graph, blobs } = this.#stores;
+    const { gateways, projectors, collectors } = this.#processes;
     this.#scheduler.note('nothing goes wrong from here on');
-    this.#log.isFaulty = false;
-    this.#graph.isFaulty = false;
+    for (const store of [log, graph, blobs]) store.isFaulty = false;
     this.#scheduler.isHasty = false;
-    for (const { actor } of [...this.#gateways, ...this.#projectors]) actor.state = 'awake';
-    await this.#wait(() => this.#log.late === 0 && this.#rebuilding === 0);
-    let isProjected = false;
-    const look = async () => {
-      while (!isProjected) {
-        isProjected = await this.#everythingProjected();
-        await this.#scheduler.sleep(5);
-      }
-    };
-    await this.#awaited(look());
+    for (const collector of collectors) collector.end();
+    for (const { actor } of [...gateways, ...projectors]) actor.state = 'awake';
+    await this.#wait(() => log.late + blobs.late + this.#trouble.rebuilding === 0);
+    await this.#awaited(this.#projected());
+  }
+
+  /** Until nothing is left to be collected. */
+  async #collect(): Promise<void> {
+    if (this.#processes.collectors.length === 0) return;
+    for (let n = 0; n < lastCollections; n += 1)
+      await this.#awaited(collectAs(newActor(`last collector ${n}`), this.#stores));
+    await this.#awaited(this.#projected());
+  }
+
+  async #projected(): Promise<void> {
+    while (!(await this.#everythingProjected())) await this.#scheduler.sleep(5);
   }
 
   async #everythingProjected(): Promise<boolean> {
-    const { store } = this.#graph;
-    const checkpoints = await Promise.all(this.#log.partitions.map((_, partition) => store.checkpoint(partition)));
-    return checkpoints.every(({ offset }, i) => offset === (this.#log.partitions[i]?.length ?? 0) - 1);
+    const { log, graph } = this.#stores;
+    const checkpoints = await Promise.all(log.partitions.map((_, partition) => graph.store.checkpoint(partition)));
+    return checkpoints.every(({ offset }, i) => offset === (log.partitions[i]?.length ?? 0) - 1);
   }
 
-  #projected = false;
+  #wasProjected = false;
   /** Looked at in the background, because asking takes a promise. */
   #isProjected(): boolean {
-    void this.#everythingProjected().then((isSo) => (this.#projected = isSo));
-    return this.#projected;
+    void this.#everythingProjected().then((isSo) => (this.#wasProjected = isSo));
+    return this.#wasProjected;
   }
 
   async #awaited<T>(promise: Promise<T>): Promise<T> {
@@ -168,7 +158,8 @@ export class Simulation {
   }
 
   #checkHalted(): void {
-    for (const { halted, actor } of this.#projectors) law('I13', !halted, `${actor.name} halted: ${halted?.message}`);
+    for (const { halted, actor } of this.#processes.projectors)
+      law('I13', !halted, `${actor.name} halted: ${halted?.message}`);
   }
 }
 
