@@ -78,10 +78,8 @@ export class RedisAuditTree {
   }
 
   async append({ from, rows, paths, tiles }: AuditBatch): Promise<boolean> {
-    const args: Arguments = [
-      ...[from.entries, from.moves, from.entries + rows.length, from.moves + paths.length],
-      ...[newName(), newName(), rows.length, paths.length, tiles.length],
-    ];
+    const args: Arguments = [from.entries, from.moves, from.entries + rows.length, from.moves + paths.length];
+    args.push(newName(), newName(), rows.length, paths.length, tiles.length);
     rows.forEach((row) => args.push(row.offset, encodeRow(row)));
     paths.forEach((path, i) => args.push(from.moves + i, Buffer.from(path)));
     for (const { level, index, hashes } of tiles) args.push(`${level} ${index}`, Buffer.from(hashes));
@@ -127,7 +125,10 @@ export class RedisAuditTree {
     const names = ['entries', 'moves', 'rows', 'paths', 'number', 'note', 'life'];
     const { life, entries, moves, rowPieces, pathPieces } = stateOf(names.map((name) => held[name] as string | null));
     const edge = {
-      ...{ entries, moves, rowPieces, pathPieces },
+      entries,
+      moves,
+      rowPieces,
+      pathPieces,
       rows: numbered(rows, rowPieces * rowsPerPiece, entries),
       paths: numbered(paths, pathPieces * pathsPerPiece, moves),
       tiles: new Map(Object.entries(tiles as Readonly<Record<string, Buffer>>)),
