@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -56,6 +56,17 @@ describe('the SQLite log', () => {
     await log.append(0, [Buffer.from('a')]);
     expect(await log.end(0)).toBe(2);
     await log.close();
+  });
+
+  it('is the beginning of itself, and no new log, when its file is copied without its WAL', async () => {
+    const path = join(folder, 'log.db');
+    const log = openSqliteEventLog(path, clock);
+    await log.append(0, [Buffer.from('a')]);
+    copyFileSync(path, join(folder, 'copy.db'));
+    const copy = openSqliteEventLog(join(folder, 'copy.db'), clock);
+    expect(copy.id).toBe(log.id);
+    expect(await recordsOf(copy)).toEqual((await recordsOf(log)).slice(0, 1));
+    await Promise.all([log.close(), copy.close()]);
   });
 
   it('does not overwrite a file that is no log: it says that nothing can make it again', () => {

@@ -39,6 +39,8 @@ export class SqliteEventLog implements EventLog {
     this.#insert = db.prepare('INSERT INTO record (offset, time, bytes) VALUES (?, ?, ?)');
     this.#last = db.prepare('SELECT offset, time FROM record ORDER BY offset DESC LIMIT 1');
     this.#from = db.prepare('SELECT offset, time, bytes FROM record WHERE offset >= ? AND offset < ? ORDER BY offset');
+    // A new one goes into its file at once: copied without its WAL, a log is the beginning of itself, and no new one.
+    if ((this.#last.get() as SqlRow)['offset'] === 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   async append(partition: number, records: readonly Uint8Array[]): Promise<void> {
