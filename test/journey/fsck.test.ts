@@ -1,6 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -13,7 +23,7 @@ import { archiveOf, dockerArchive } from '../fixture/archive-builder.js';
 import { appImage, baseLayer, webImage, type Workspace, workspace } from './harness/archives.js';
 import { embedded, patience } from './harness/mode.js';
 import { cleanEnvironment, projectRoot, type Server, startServer } from './harness/server.js';
-import { storedIn } from './harness/stored.js';
+import { filesIn, storedIn } from './harness/stored.js';
 import { type Varve, varveAt } from './harness/varve.js';
 
 interface Line {
@@ -37,6 +47,8 @@ const otherLayer = layer({ 'other/': null, 'other/text': randomBytes(100_000) })
 let work: Workspace;
 /** A store after loads, commits and moves, its server stopped: every damage is done to a copy of it. */
 let sound: string;
+/** The copy that most damages are done to, one after the other, beside its server; each is undone. */
+let shared: Copy | undefined;
 
 beforeAll(async () => {
   work = await workspace();
@@ -55,13 +67,16 @@ beforeAll(async () => {
   await succeed(varve('branch', '-d', 'gone', '--repo', 'app'));
   expect(await server.stop()).toBe(0);
 });
-afterAll(() => work?.remove());
+afterAll(async () => {
+  await shared?.server.stop();
+  await work?.remove();
+});
 
 const onFiles = embedded('it copies and damages the files of a store');
 
 onFiles.describe('a sound store', () => {
   it('gives nothing and exit code 0, full and quick', async () => {
-    await onCopy(undefined, async ({ varve }) => {
+    await onShared(undefined, async ({ varve }) => {
       expect(await varve('fsck')).toMatchObject({ code: 0, stdout: '' });
       expect((await varve('fsck')).stderr).toMatch(
         /^checked \d+ records, \d+ blobs, \d+ layers, \d+ commits, .* read: nothing is wrong\n$/,
@@ -88,12 +103,11 @@ onFiles.describe('a sound store', () => {
         await succeed(varve('branch', `w${writer}`, 'main', '--repo', 'app'));
         let count = 0;
         while (!over.signal.aborted) {
-          const file = await work.file(
-            `w${writer}.tar`,
-            layer({ [`w${writer}-${count}`]: randomBytes(5_000) }, 'gzip').blob,
-          );
-          await succeed(varve('commit', file, '-m', `${count}`, '--repo', 'app', '-b', `w${writer}`));
+          const { blob } = layer({ [`w${writer}-${count}`]: randomBytes(5_000) }, 'gzip');
+          await commitOver(server, `w${writer}`, blob);
           count += 1;
+          // A commit takes less than the start of a command, and every check reads all of them.
+          await delay(200);
         }
         return count;
       });
@@ -205,23 +219,22 @@ onFiles.describe('damage is found, each by its own word', () => {
     ['a deleted parent', 'parent-missing', true, (data) => edit(data, 'DELETE FROM $commits WHERE depth = 1')],
   ])('%s', async (_what, rule, inQuick, damage) => {
     // prettier-ignore
-    await onCopy(damage, async ({ varve }) => {
-      const full = await varve('fsck', '--json');
+    await onShared(damage, async ({ varve }) => {
+      const [full, quick] = await Promise.all([varve('fsck', '--json'), varve('fsck', '--quick', '--json')]);
       expect(faultsIn(full.stdout)).toContain(rule);
       expect(full.code).toBe(7);
-      const quick = await varve('fsck', '--quick', '--json');
       if (inQuick !== false) expect(faultsIn(quick.stdout)).toContain(inQuick === true ? rule : inQuick);
       else expect({ code: quick.code, faults: faultsIn(quick.stdout) }).toEqual({ code: 0, faults: [] });
     });
   });
 
   it('a stray staging file, put there while the server runs; the next start sweeps it', async () => {
-    await onCopy(undefined, async ({ varve, data }) => {
+    await onShared(undefined, async ({ varve, data }) => {
       const stray = join(data, stagingFolder(data), 'f'.repeat(32));
       writeFileSync(stray, 'stray');
       await delay(20);
-      for (const options of [[], ['--quick']]) {
-        const ran = await varve('fsck', '--json', ...options);
+      const [full, quick] = await Promise.all([varve('fsck', '--json'), varve('fsck', '--json', '--quick')]);
+      for (const ran of [full, quick]) {
         expect(faultsIn(ran.stdout)).toEqual(['staging-leftover']);
         expect(ran.code).toBe(7);
       }
@@ -231,7 +244,7 @@ onFiles.describe('damage is found, each by its own word', () => {
   });
 
   it('says what is wrong, where, and what to do', async () => {
-    await onCopy(
+    await onShared(
       (data) => flipBit(blobFile(data, baseLayer.diffId)),
       async ({ varve }) => {
         const { stdout, stderr, code } = await varve('fsck');
@@ -247,7 +260,7 @@ onFiles.describe('damage is found, each by its own word', () => {
   });
 
   it('tells of blobs that nobody names as a notice, and of a seekable copy that is gone', async () => {
-    await onCopy(
+    await onShared(
       (data) => {
         const file = blobFile(data, baseLayer.diffId);
         const bytes = Buffer.from('nobody names this');
@@ -272,7 +285,7 @@ onFiles.describe('damage is found, each by its own word', () => {
   });
 
   it('is repaired where it says so: an index is made again, a graph by deleting it', async () => {
-    await onCopy(
+    await onShared(
       (data) => rmSync(derivedFile(data, 'index', moreLayer.diffId)),
       async ({ varve }) => {
         expect((await varve('fsck')).code).toBe(7);
@@ -343,7 +356,7 @@ describe('completion', () => {
   (hasBash ? onFiles.it : it.skip)(
     'completes verbs, options, words and refs in bash, with and without a server',
     async () => {
-      await onCopy(undefined, async ({ server }) => {
+      await onShared(undefined, async ({ server }) => {
         const complete = (line: string, url = server.url): string[] => {
           const script = `source <(varve completion bash); COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _varve; printf '%s\\n' "\${COMPREPLY[@]}"`;
           const env = cleanEnvironment({
@@ -400,6 +413,50 @@ async function onCopy(
     await server?.stop();
     await rm(data, { recursive: true, force: true });
   }
+}
+
+/** Damages the shared copy under its server, asks, and undoes the damage: a start of a server takes a second. */
+async function onShared(
+  damage: ((data: string) => void | Promise<void>) | undefined,
+  ask: (copy: Copy) => Promise<unknown>,
+): Promise<void> {
+  shared ??= await startShared();
+  try {
+    await damage?.(shared.data);
+    await ask(shared);
+  } finally {
+    await undo(shared.data);
+  }
+}
+
+async function startShared(): Promise<Copy> {
+  const data = join(work.path, 'shared');
+  await cp(sound, data, { recursive: true, preserveTimestamps: true });
+  const server = await startServer({ data });
+  return { server, varve: varveAt(server.url), data };
+}
+
+/** Makes what is stored, and the rows of the live graph, those of the sound store again. */
+async function undo(data: string): Promise<void> {
+  for (const folder of ['blobs', 'derived']) {
+    const files = new Set(await filesIn(join(sound, folder)));
+    for (const file of await filesIn(join(data, folder))) if (!files.has(file)) rmSync(join(data, folder, file));
+    for (const file of files) putBack(join(data, folder, file), join(sound, folder, file));
+  }
+  const { db, prefix } = graphOf(data);
+  db.prepare('ATTACH ? AS sound').run(join(sound, 'graph.db'));
+  db.exec('BEGIN IMMEDIATE');
+  const tables = db.prepare(`SELECT name FROM sound.sqlite_schema WHERE type = 'table' AND name GLOB ?`);
+  for (const { name } of tables.all(`${prefix}*`)) {
+    db.exec(`DELETE FROM main.${String(name)}; INSERT INTO main.${String(name)} SELECT * FROM sound.${String(name)}`);
+  }
+  db.exec('COMMIT');
+  db.close();
+}
+
+function putBack(file: string, original: string): void {
+  if (!existsSync(file)) cpSync(original, file, { preserveTimestamps: true });
+  else if (!readFileSync(file).equals(readFileSync(original))) writeFileSync(file, readFileSync(original));
 }
 
 async function succeed(running: Promise<{ code: number | null; stderr: string }>): Promise<void> {
@@ -497,6 +554,16 @@ function slowUpload({ url }: Server) {
   sending.on('error', () => undefined);
   sending.write(layer({ slow: randomBytes(2 << 20) }).tar.subarray(0, 1 << 20));
   return sending;
+}
+
+async function commitOver({ url }: Server, branch: string, bytes: Uint8Array): Promise<void> {
+  const answer = await fetch(`${url}/api/v1/repos/app/branches/${branch}/commits?message=more`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-tar' },
+    body: Uint8Array.from(bytes),
+  });
+  if (answer.status !== 201) throw new Error(`the commit was answered ${answer.status}: ${await answer.text()}`);
+  await answer.arrayBuffer();
 }
 
 function post(url: string): Promise<IncomingMessage> {

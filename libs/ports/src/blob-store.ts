@@ -45,7 +45,8 @@ export interface BlobStore {
 
   /** Every blob after the given one, or all, ordered by digest and incarnation. */
   blobs(after?: BlobAddress): AsyncIterable<StoredBlob>;
-  derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }>;
+  /** In any order. */
+  derived(kind: DerivedAddress['kind']): AsyncIterable<StoredDerived>;
 
   /**
    * A URL from which anyone who has it downloads the bytes, for so many seconds, without another credential. Only
@@ -76,6 +77,13 @@ export interface StagedFile {
 }
 
 export interface StoredBlob extends BlobAddress {
+  readonly size: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  readonly modifiedAt: number;
+}
+
+export interface StoredDerived {
+  readonly address: DerivedAddress;
   readonly size: number;
   /** Milliseconds since 1970, by the store's clock. */
   readonly modifiedAt: number;

@@ -121,7 +121,7 @@ export class ContentCheck {
       yield missingSeekable(row);
       return undefined;
     }
-    const scan = new LayerScan();
+    const scan = new LayerScan(new DigestBuilder());
     try {
       for await (const bytes of streamBlob(reader)) {
         scan.push(bytes);
@@ -142,7 +142,9 @@ export class ContentCheck {
   async *#scan(row: LayerRow, address: BlobAddress): AsyncGenerator<FsckStep, Uint8Array | undefined> {
     const reader = await this.#openIfHeld(address);
     if (!reader) return undefined;
-    const scan = new LayerScan();
+    // The hash of a blob that is the tar itself was taken with all blobs'.
+    const isHashed = address.digest === row.diffId;
+    const scan = new LayerScan(isHashed ? undefined : new DigestBuilder());
     try {
       const { bytes } = await decompress(streamBlob(reader));
       for await (const piece of bytes) {
@@ -155,7 +157,7 @@ export class ContentCheck {
     } finally {
       await reader.close();
     }
-    const actual = scan.digest();
+    const actual = isHashed ? row.diffId : scan.digest();
     if (actual !== row.diffId) scan.refusal ??= `its tar hashes to ${actual}`;
     return scan.index ?? (yield invalid(row, scan.refusal), undefined);
   }
@@ -170,7 +172,9 @@ export class ContentCheck {
     }
   }
 
+  /** Looks before it opens: a store may keep files open, and read what is not there any more. */
   async #openIfHeld(address: BlobAddress | DerivedAddress): Promise<BlobReader | undefined> {
+    if ((await this.#stores.blobs.stat(address)) === undefined) return undefined;
     try {
       return await this.#stores.blobs.open(address);
     } catch (error) {
@@ -183,16 +187,21 @@ export class ContentCheck {
 /** The index and the hash of a tar that passes. A refusal of the scanner is kept: the hash goes on to its end. */
 class LayerScan {
   readonly #scanner = new LayerScanner();
-  readonly #hash = new DigestBuilder();
+  readonly #hash: DigestBuilder | undefined;
   refusal: string | undefined;
 
+  /** Without a hash there is no digest. */
+  constructor(hash: DigestBuilder | undefined) {
+    this.#hash = hash;
+  }
+
   push(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
+    this.#hash?.update(bytes);
     this.#unlessRefused(() => this.#scanner.push(bytes));
   }
 
-  digest(): Digest {
-    return this.#hash.digest();
+  digest(): Digest | undefined {
+    return this.#hash?.digest();
   }
 
   /** The bytes of the index; undefined when the tar was refused. Once. */

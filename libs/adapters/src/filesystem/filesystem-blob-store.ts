@@ -13,13 +13,14 @@ import {
   type StagedDerived,
   type StagedFile,
   type StoredBlob,
+  type StoredDerived,
 } from '#ports/blob-store';
 import { unknownBlob } from '../blob-key.js';
 import { hashedBlob } from '../hashed-blob.js';
 import { BlobLayout } from './blob-path.js';
 import { DurableFolders, makeRoot } from './durable-folders.js';
 import { errnoOf, fileError } from './file-error.js';
-import { listBlobs, listDerived, listStaged } from './list-files.js';
+import { listBlobs, listDerived, listStaged, type Look } from './list-files.js';
 import { OpenFiles } from './open-files.js';
 import { Spool } from './spool.js';
 
@@ -80,13 +81,7 @@ class FilesystemBlobStore implements BlobStore {
 
   async stat(address: BlobAddress | DerivedAddress): Promise<number | undefined> {
     const path = this.#layout.fileOf(address);
-    if (path === undefined) return undefined;
-    try {
-      return (await stat(path)).size;
-    } catch (cause) {
-      if (isAbsent(cause)) return undefined;
-      throw fileError('look at', path, cause);
-    }
+    return path === undefined ? undefined : (await this.#look(path))?.size;
   }
 
   /** Without an fsync: what a power cut brings back is garbage, which is swept again. */
@@ -106,15 +101,15 @@ class FilesystemBlobStore implements BlobStore {
   }
 
   blobs(after?: BlobAddress): AsyncIterable<StoredBlob> {
-    return listBlobs(this.#layout, after);
+    return listBlobs(this.#layout, this.#look, after);
   }
 
-  derived(kind: DerivedAddress['kind']): AsyncIterable<{ readonly address: DerivedAddress; readonly size: number }> {
-    return listDerived(this.#layout, kind);
+  derived(kind: DerivedAddress['kind']): AsyncIterable<StoredDerived> {
+    return listDerived(this.#layout, this.#look, kind);
   }
 
   staged(): AsyncIterable<StagedFile> {
-    return listStaged(this.#layout, (path) => this.#isInUse(path));
+    return listStaged(this.#layout, this.#look, (path) => this.#isInUse(path));
   }
 
   async sweepStaging(): Promise<number> {
@@ -136,6 +131,19 @@ class FilesystemBlobStore implements BlobStore {
     this.#files.close();
     await Promise.all([...this.#spools].map((spool) => spool.discard()));
   }
+
+  /** Whoever looks sees what is there: a file that was lost or replaced beside us is not read on from an open one. */
+  readonly #look: Look = async (path) => {
+    try {
+      const found = await stat(path);
+      await this.#files.renew(path, found);
+      return { size: found.size, modifiedAt: Math.floor(found.mtimeMs) };
+    } catch (cause) {
+      if (!isAbsent(cause)) throw fileError('look at', path, cause);
+      await this.#files.renew(path, undefined);
+      return undefined;
+    }
+  };
 
   #isInUse(path: string): boolean {
     return [...this.#spools].some((spool) => spool.path === path);

@@ -1,13 +1,16 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFromHex, hexOf } from '#core/digest';
-import type { BlobAddress, DerivedAddress, StagedFile, StoredBlob } from '#ports/blob-store';
+import type { BlobAddress, DerivedAddress, StagedFile, StoredBlob, StoredDerived } from '#ports/blob-store';
 import { isIncarnation } from '../blob-key.js';
 import type { BlobLayout } from './blob-path.js';
 import { errnoOf, fileError } from './file-error.js';
 
+/** What lies at a path now; undefined when it went away while we listed. @throws UNAVAILABLE */
+export type Look = (path: string) => Promise<{ readonly size: number; readonly modifiedAt: number } | undefined>;
+
 /** Every blob after the given one, ordered by digest and incarnation. Holds one folder's names at a time. */
-export async function* listBlobs(layout: BlobLayout, after?: BlobAddress): AsyncGenerator<StoredBlob> {
+export async function* listBlobs(layout: BlobLayout, look: Look, after?: BlobAddress): AsyncGenerator<StoredBlob> {
   const afterHex = after ? hexOf(after.digest) : '';
   for (const fan of await names(layout.blobs, isFan)) {
     if (fan < afterHex.slice(0, 2)) continue;
@@ -26,8 +29,9 @@ export async function* listBlobs(layout: BlobLayout, after?: BlobAddress): Async
 /** Everything derived of one kind, ordered by version and key. */
 export async function* listDerived(
   layout: BlobLayout,
+  look: Look,
   kind: DerivedAddress['kind'],
-): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
+): AsyncGenerator<StoredDerived> {
   const folder = layout.derived(kind);
   const versions = (await names(folder, isVersion)).map((name) => Number(name.slice(1))).toSorted((a, b) => a - b);
   for (const version of versions) {
@@ -35,14 +39,18 @@ export async function* listDerived(
       for (const hex of await names(join(folder, `v${version}`, fan), isHex)) {
         const address = { kind, version, key: digestFromHex(hex) };
         const found = await look(layout.derivedFile(address));
-        if (found) yield { address, size: found.size };
+        if (found) yield { address, ...found };
       }
     }
   }
 }
 
 /** `isInUse` is asked before a file is looked at: one that is sealed meanwhile is not there any more when it is. */
-export async function* listStaged(layout: BlobLayout, isInUse: (path: string) => boolean): AsyncGenerator<StagedFile> {
+export async function* listStaged(
+  layout: BlobLayout,
+  look: Look,
+  isInUse: (path: string) => boolean,
+): AsyncGenerator<StagedFile> {
   const found = await names(layout.staging, () => true);
   const inUse = new Set(found.filter((name) => isInUse(join(layout.staging, name))));
   for (const name of found) {
@@ -58,17 +66,6 @@ async function names(folder: string, isOurs: (name: string) => boolean): Promise
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return [];
     throw fileError('list', folder, cause);
-  }
-}
-
-/** Undefined when it went away while we listed. */
-async function look(path: string): Promise<{ readonly size: number; readonly modifiedAt: number } | undefined> {
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return { size, modifiedAt: Math.floor(mtimeMs) };
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return undefined;
-    throw fileError('look at', path, cause);
   }
 }
 

@@ -5,6 +5,7 @@ import { fileError } from './file-error.js';
 interface OpenFile {
   readonly handle: FileHandle;
   readonly size: number;
+  readonly inode: number;
   users: number;
   isForgotten: boolean;
 }
@@ -45,6 +46,17 @@ export class OpenFiles {
     void opening?.then(retire, () => undefined);
   }
 
+  /**
+   * Told of what lies at a path: when that is not the file that is open, or no file, somebody else has been there, and it
+   * is opened anew.
+   */
+  async renew(path: string, found: { readonly ino: number; readonly size: number } | undefined): Promise<void> {
+    const opening = this.#files.get(path);
+    const file = await opening?.catch(() => undefined);
+    const isSame = file?.inode === found?.ino && file?.size === found?.size;
+    if (file && !isSame && this.#files.get(path) === opening) this.forget(path);
+  }
+
   close(): void {
     for (const path of this.#files.keys()) this.forget(path);
   }
@@ -80,7 +92,8 @@ export class OpenFiles {
 async function openFile(path: string): Promise<OpenFile> {
   const handle = await open(path, 'r');
   try {
-    return { handle, size: (await handle.stat()).size, users: 0, isForgotten: false };
+    const { size, ino: inode } = await handle.stat();
+    return { handle, size, inode, users: 0, isForgotten: false };
   } catch (error) {
     await handle.close();
     throw error;

@@ -10,6 +10,7 @@ import {
   type StagedDerived,
   type StagedFile,
   type StoredBlob,
+  type StoredDerived,
 } from '#ports/blob-store';
 import { hashedBlob } from '../hashed-blob.js';
 
@@ -79,11 +80,9 @@ class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async *derived(
-    kind: DerivedAddress['kind'],
-  ): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
-    for (const { address, bytes } of this.#derived.values()) {
-      if (address.kind === kind) yield { address, size: bytes.length };
+  async *derived(kind: DerivedAddress['kind']): AsyncGenerator<StoredDerived> {
+    for (const { address, bytes, modifiedAt } of this.#derived.values()) {
+      if (address.kind === kind) yield { address, size: bytes.length, modifiedAt };
     }
   }
 

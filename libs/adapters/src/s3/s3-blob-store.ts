@@ -10,6 +10,7 @@ import {
   type StagedDerived,
   type StagedFile,
   type StoredBlob,
+  type StoredDerived,
 } from '#ports/blob-store';
 import { isIncarnation, keyOf, unknownBlob } from '../blob-key.js';
 import { checkBucket } from './check-bucket.js';
@@ -115,12 +116,10 @@ class S3BlobStore implements BlobStore {
     }
   }
 
-  async *derived(
-    kind: DerivedAddress['kind'],
-  ): AsyncGenerator<{ readonly address: DerivedAddress; readonly size: number }> {
-    for await (const { key, size } of this.#requests.list(`${this.#prefix}derived/${kind}/`)) {
+  async *derived(kind: DerivedAddress['kind']): AsyncGenerator<StoredDerived> {
+    for await (const { key, size, modifiedAt } of this.#requests.list(`${this.#prefix}derived/${kind}/`)) {
       const address = derivedAddress(kind, key.slice(this.#prefix.length));
-      if (address) yield { address, size };
+      if (address) yield { address, size, modifiedAt };
     }
   }
 
