@@ -5,10 +5,12 @@ import type { ErrorCode } from '#core/error';
 import { renderingOf } from '#edge/error-rendering';
 import * as admin from '#proto/gen/varve/v1/admin';
 import * as archive from '#proto/gen/varve/v1/archive';
+import * as audit from '#proto/gen/varve/v1/audit';
 import * as blob from '#proto/gen/varve/v1/blob';
 import * as checkout from '#proto/gen/varve/v1/checkout';
 import * as commit from '#proto/gen/varve/v1/commit';
 import * as diff from '#proto/gen/varve/v1/diff';
+import * as eventlog from '#proto/gen/varve/v1/eventlog';
 import * as jobs from '#proto/gen/varve/v1/job';
 import * as layerService from '#proto/gen/varve/v1/layer';
 import * as ref from '#proto/gen/varve/v1/ref';
@@ -50,6 +52,7 @@ let grpc: GrpcCaller;
 let tarball = '';
 let tarballPlace = '';
 let job = '';
+let record = '';
 beforeAll(async () => {
   server = await startServer();
   grpc = new GrpcCaller(grpcAddress(server));
@@ -224,6 +227,26 @@ const twins: readonly Twin[] = [
     rest: {},
     grpc: { method: method(ref.RefServiceService.listRefs), requests: [ref.ListRefsRequest.create({ repo })] },
     answer: ([refs]) => refs,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/refs',
+    rpc: 'RefService/ListRefs',
+    rest: { query: { contains: 'main~1' } },
+    grpc: {
+      method: method(ref.RefServiceService.listRefs),
+      requests: [ref.ListRefsRequest.create({ repo, contains: 'main~1' })],
+    },
+    answer: ([refs]) => refs,
+  },
+  {
+    route: 'GET /api/v1/repos/{repo}/refs',
+    rpc: 'RefService/ListRefs',
+    rest: { query: { contains: 'main~99' } },
+    grpc: {
+      method: method(ref.RefServiceService.listRefs),
+      requests: [ref.ListRefsRequest.create({ repo, contains: 'main~99' })],
+    },
+    fails: 'COMMIT_UNKNOWN',
   },
   {
     route: 'GET /api/v1/repos/{repo}/refs/{ref}',
@@ -662,6 +685,121 @@ const twins: readonly Twin[] = [
     },
     fails: 'POSITION_UNKNOWN',
   },
+  auditTwin('log', { repo: restRepo, ref: 'heads/fix' }, [
+    audit.AuditServiceService.searchLog,
+    audit.SearchLogRequest.create({ repo, ref: 'heads/fix' }),
+    { answer: auditedAnswer },
+  ]),
+  auditTwin('log', { repo: restRepo, outcome: 'rejected', limit: '1' }, [
+    audit.AuditServiceService.searchLog,
+    audit.SearchLogRequest.create({ repo, outcome: 'rejected', limit: 1 }),
+    { answer: auditedAnswer },
+  ]),
+  auditTwin('log', { outcome: 'refused' }, [
+    audit.AuditServiceService.searchLog,
+    audit.SearchLogRequest.create({ outcome: 'refused' }),
+    { fails: 'REQUEST_INVALID' },
+  ]),
+  auditTwin('log', { since: 'whenever' }, [
+    audit.AuditServiceService.searchLog,
+    audit.SearchLogRequest.create({ since: 'whenever' }),
+    { fails: 'NAME_INVALID' },
+  ]),
+  auditTwin('log', { limit: '0' }, [
+    audit.AuditServiceService.searchLog,
+    audit.SearchLogRequest.create({ limit: 0 }),
+    { fails: 'REQUEST_INVALID' },
+  ]),
+  auditTwin('checkpoint', {}, [
+    audit.AuditServiceService.getCheckpoint,
+    audit.GetCheckpointRequest.create({}),
+    { answer: ([told]) => textAnswer((told as audit.GetCheckpointResponse).note) },
+  ]),
+  auditTwin('checkpoint', { partition: '99' }, [
+    audit.AuditServiceService.getCheckpoint,
+    audit.GetCheckpointRequest.create({ partition: 99 }),
+    { fails: 'POSITION_UNKNOWN' },
+  ]),
+  auditTwin('key', {}, [
+    audit.AuditServiceService.getKey,
+    audit.GetKeyRequest.create({}),
+    { answer: ([told]) => textAnswer(`${(told as audit.GetKeyResponse).key}\n`) },
+  ]),
+  ...['0/000.p/2', 'entries/000.p/3'].map((tile) =>
+    auditTwin('tile/{path}', { path: tile }, [
+      audit.AuditServiceService.getTile,
+      audit.GetTileRequest.create({ tile }),
+      { answer: ([told]) => ({ bytes: (told as audit.GetTileResponse).tile.toString('base64') }) },
+    ]),
+  ),
+  auditTwin('tile/{path}', { path: '7/000' }, [
+    audit.AuditServiceService.getTile,
+    audit.GetTileRequest.create({ tile: '7/000' }),
+    { fails: 'RANGE_INVALID' },
+  ]),
+  auditTwin('consistency', { from: '1', to: '3' }, [
+    audit.AuditServiceService.getConsistency,
+    audit.GetConsistencyRequest.create({ from: 1, to: 3 }),
+    { answer: ([told]) => told },
+  ]),
+  auditTwin('consistency', { from: '3', to: '1' }, [
+    audit.AuditServiceService.getConsistency,
+    audit.GetConsistencyRequest.create({ from: 3, to: 1 }),
+    { fails: 'RANGE_INVALID' },
+  ]),
+  {
+    route: 'GET /api/v1/audit/proof',
+    rpc: 'AuditService/GetProof',
+    rest: { get query() { return { record }; } }, // prettier-ignore
+    grpc: {
+      method: method(audit.AuditServiceService.getProof),
+      get requests() {
+        return [audit.GetProofRequest.create({ record })];
+      },
+    },
+    answer: ([told]) => textAnswer((told as audit.GetProofResponse).proof),
+  },
+  auditTwin('proof', { repo: restRepo, ref: 'main', at: '2001-01-01' }, [
+    audit.AuditServiceService.getProof,
+    audit.GetProofRequest.create({ repo, ref: 'main', at: '2001-01-01' }),
+    { fails: 'TIME_UNKNOWN' },
+  ]),
+  auditTwin('proof', { repo: restRepo, ref: 'main', at: 'lelsewhere.0.1' }, [
+    audit.AuditServiceService.getProof,
+    audit.GetProofRequest.create({ repo, ref: 'main', at: 'lelsewhere.0.1' }),
+    { fails: 'POSITION_UNKNOWN' },
+  ]),
+  {
+    route: 'POST /api/v1/audit/check',
+    rpc: 'AuditService/Check',
+    rest: {},
+    grpc: { method: method(audit.AuditServiceService.check), requests: [audit.CheckRequest.create({})] },
+    answer: (messages) => linesOf(messages).filter(({ type }) => type === 'summary'),
+  },
+  {
+    route: 'GET /api/v1/eventlog',
+    rpc: 'EventlogService/ExportLog',
+    rest: {},
+    grpc: {
+      method: method(eventlog.EventlogServiceService.exportLog),
+      requests: [eventlog.ExportLogRequest.create({})],
+    },
+    answer: (messages) => linesOf(messages).flatMap(eventlogAnswer),
+  },
+  {
+    route: 'POST /api/v1/eventlog',
+    rpc: 'EventlogService/ImportLog',
+    rest: { body: Buffer.from('{"type":"eventlog","v":1,"log":"lother","partitions":1}\n') },
+    grpc: {
+      method: method(eventlog.EventlogServiceService.importLog),
+      requests: [
+        eventlog.ImportLogRequest.create({
+          line: { $case: 'head', value: { v: 1, log: 'lother', partitions: 1 } },
+        }),
+      ],
+    },
+    fails: 'CONFIG_INVALID',
+  },
 ];
 
 describe('both doors', () => {
@@ -705,9 +843,9 @@ describe('both doors', () => {
   });
 });
 
-/** Health has a protocol of its own in gRPC, and the files of the audit are HTTP by their own specification (C2SP tlog-tiles). */
+/** Health has a protocol of its own in gRPC. */
 function isHttpAlone(route: string): boolean {
-  return /^GET \/(?:livez|readyz|api\/v1\/audit\/.*)$|^(?:GET|POST) \/api\/v1\/eventlog$/.test(route);
+  return /^GET \/(?:livez|readyz)$/.test(route);
 }
 
 /** What the comments of the proto files say: `REST: GET /api/v1/…`. */
@@ -774,7 +912,7 @@ async function askRest({ route, rest: { path = {}, query, headers = {}, body } }
         ? (JSON.parse(bytes.toString()) as unknown)
         : { bytes: bytes.toString('base64'), etag: response.headers.get('etag') };
   const { code = null } = response.ok ? {} : (answer as { code: string });
-  const lines = route.endsWith('/fsck')
+  const lines = /\/(?:fsck|check)$/.test(route)
     ? (answer as { type: string }[]).filter(({ type: is }) => is === 'summary')
     : answer;
   return { status: response.status, code, position, answer: lines };
@@ -857,6 +995,21 @@ function rollbackTwin(body: { ref: string; to: string; reason?: string }, fails?
     },
     answer: movedAnswer,
     ...(fails ? { fails } : {}),
+  };
+}
+
+/** A question to the audit: its file and query over REST, its method and message over gRPC. */
+function auditTwin(
+  path: string,
+  query: Readonly<Record<string, string>>,
+  [definition, request, more]: readonly [{ readonly path: string }, object, Pick<Twin, 'answer' | 'fails'>],
+): Twin {
+  return {
+    route: `GET /api/v1/audit/${path}`,
+    rpc: definition.path.replace('/varve.v1.', ''),
+    rest: path.includes('{') ? { path: query } : { query },
+    grpc: { method: method(definition), requests: [request] },
+    ...more,
   };
 }
 
@@ -961,6 +1114,35 @@ function reportAnswer({ repositories, ...report }: Members): unknown {
   return { ...report, repositories: (repositories as unknown[]).map((one) => flat(one, 'written')) };
 }
 
+/** Remembers the last record for who asks about one. */
+function auditedAnswer(messages: readonly unknown[]): unknown {
+  return linesOf(messages).flatMap(({ type, ...line }) => {
+    if (type !== 'records') return [{ type, ...line }];
+    return (line['records'] as audit.AuditRecord[]).map(({ moves, ...told }) => {
+      record = told.position;
+      const moved = moves.map(({ previousCommit: from, commit: to, ...move }) => ({ ...move, from, to }));
+      // A refusal says which repository it is about.
+      const message = told.message?.replaceAll(grpcRepo, restRepo);
+      return { type: 'record', ...told, message, moves: moved };
+    });
+  });
+}
+
+function eventlogAnswer({ type, ...line }: { type: string } & Members): unknown[] {
+  if (type === 'head') return [{ type: 'eventlog', ...line }];
+  if (type !== 'records') return [{ type, ...line }];
+  return (line['records'] as eventlog.LogRecord[]).map((one) => ({
+    type: 'record',
+    ...one,
+    bytes: one.bytes.toString('base64'),
+  }));
+}
+
+/** A file of text as the other door gives it. */
+function textAnswer(text: string): unknown {
+  return { bytes: Buffer.from(text).toString('base64') };
+}
+
 function bytesAnswer(messages: readonly unknown[]): unknown {
   const parts = messages.map((message) => (message as { part: { $case: string; value: unknown } }).part);
   const head = parts[0]?.value as { content?: { etag: string }; etag?: string };
@@ -969,7 +1151,9 @@ function bytesAnswer(messages: readonly unknown[]): unknown {
 }
 
 /** What tells one run, one repository or one moment from another; and what the second door finds stored already. */
-const passing = new Set('position positions txid repo createdAt cursor stateDigest layersNew bytesStored'.split(' '));
+const passing = new Set(
+  'position positions txid requestId repo createdAt cursor stateDigest layersNew bytesStored'.split(' '),
+);
 const enumPrefix = /^(?:REF_TYPE|ENTRY_TYPE|ENTRY_ROLE|BASE)_(?=[A-Z]+$)/;
 
 /** Without what passes and what is not there; enums by their last word, bytes as text. */

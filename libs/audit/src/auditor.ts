@@ -10,7 +10,6 @@ import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import { type AuditFinding, checkAudit } from './check-audit.js';
 import { logName, openCheckpoint, originOf } from './checkpoint.js';
-import { type ExportedLine, exportLog, importLog } from './copy-log.js';
 import { entryAt, firstAfter } from './entry-at.js';
 import { AuditFollower } from './follow-audit.js';
 import { consistencyProof, toBase64 } from './merkle.js';
@@ -184,16 +183,6 @@ export class Auditor {
   check(partition: number): AsyncGenerator<AuditFinding> {
     const { log, store, signer } = this.#options;
     return checkAudit({ log, store, verifier: signer.verifier }, partition);
-  }
-
-  /** All records, to be kept or copied. */
-  exportLog(): AsyncGenerator<ExportedLine> {
-    return exportLog(this.#options.log);
-  }
-
-  /** Copies another log into this one. @throws CONFIG_INVALID when this one is not empty; REQUEST_INVALID, UNSUPPORTED */
-  importLog(lines: AsyncIterable<ExportedLine>): Promise<number> {
-    return importLog(this.#options.log, lines, this.#options.clock.now());
   }
 
   /** Leaves; the stores stay open. */

@@ -5,6 +5,7 @@ import { Projector } from '#projection/follow';
 import { app, main } from '../../../test/fixture/event-builder.js';
 import { type AuditedHistory, auditedHistory, shortLife, v3 } from '../../../test/fixture/audited-history.js';
 import { exportLog, importLog } from './copy-log.js';
+import type { ExportedLine, ExportedRecord } from './exported-log.js';
 import { proveRef } from './prove.js';
 import { verifyProof } from './verify-proof.js';
 
@@ -68,12 +69,40 @@ describe('a log that is copied into another', () => {
     expect([young.entry.t, young.ref?.isReplayed]).toEqual([old.entry.t, true]);
   });
 
-  it('is refused by one that has records, and so is what is not whole', async () => {
+  it('is refused by one that has records, or other partitions', async () => {
     await expect(importLog(history.log, exportLog(history.log), 0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    const cut = async function* () {
-      for await (const line of exportLog(history.log)) if (line.type !== 'summary') yield line;
-    };
-    await expect(importLog(target(), cut(), 0)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
     await expect(importLog(target(2), exportLog(target(3)), 0)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   });
+
+  const changed = (change: (record: ExportedRecord) => ExportedRecord) => (lines: ExportedLine[]) =>
+    lines.map((line) => (line.type === 'record' && line.offset === 3 ? change(line) : line));
+
+  it.each<[string, (lines: ExportedLine[]) => ExportedLine[], RegExp]>([
+    ['has no end', (lines) => lines.slice(0, -1), /breaks off/],
+    ['has no beginning', (lines) => lines.slice(1), /no first line/],
+    ['has two ends', (lines) => [...lines, ...lines.slice(-1)], /behind its last line/],
+    ['begins twice', (lines) => [...lines.slice(0, 1), ...lines], /begins twice/],
+    ['lost a record', (lines) => lines.filter((_, i) => i !== 4), /record 4 of partition 0 stands where 3 should/],
+    ['lost its last record', (lines) => lines.filter((_, i) => i !== lines.length - 2), /10 records and has 9/],
+    ['has two records in each other’s place', (lines) => lines.with(4, lines[5]!).with(5, lines[4]!), /stands where 3/],
+    ['has a record twice', (lines) => [...lines.slice(0, 5), ...lines.slice(4)], /record 3 .* stands where 4/],
+    ['has a record of no partition', changed((record) => ({ ...record, partition: 1 })), /has 1 partitions/],
+    ['has another byte', changed((record) => ({ ...record, bytes: flipped(record.bytes) })), /digest/],
+    ['has another time', changed((record) => ({ ...record, time: record.time + 1 })), /digest/],
+    ['is of another log', ([head, ...rest]) => [{ ...head, log: 'lother' } as ExportedLine, ...rest], /digest/],
+  ])('is no export when it %s', async (_what, damage, message) => {
+    const lines: ExportedLine[] = [];
+    for await (const line of exportLog(history.log)) lines.push(line);
+    const damaged = async function* () {
+      yield* damage(lines);
+    };
+    const error = await importLog(target(), damaged(), 0).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringMatching(message) });
+  });
 });
+
+function flipped(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[copy.length >> 1]! ^= 1;
+  return copy;
+}

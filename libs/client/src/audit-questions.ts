@@ -1,4 +1,5 @@
 import type { Conversation, Query } from './conversation.js';
+import type { FsckFinding } from './fsck-answer.js';
 import type { RequestBody } from './transport.js';
 
 /** A line of `GET /api/v1/audit/log`. */
@@ -28,6 +29,12 @@ export interface AuditedRecord {
   readonly commits: readonly string[];
 }
 
+/** A line of `POST /api/v1/audit/check`. */
+export type AuditCheckLine =
+  | FsckFinding
+  | { readonly type: 'progress'; readonly records: number }
+  | { readonly type: 'summary'; readonly records: number; readonly faults: number };
+
 /** Questions about the past, and what shows that the answers are right, over REST. Each throws the server's own code. */
 export class AuditQuestions {
   readonly #conversation: Conversation;
@@ -56,13 +63,18 @@ export class AuditQuestions {
     return (await this.#conversation.text('api/v1/audit/key')).trim();
   }
 
+  /** What of the log, or of the trees over it, is not as it was signed. */
+  check(): AsyncGenerator<AuditCheckLine> {
+    return this.#conversation.lines('api/v1/audit/check', {}, 'POST');
+  }
+
   /** The whole event log as lines of JSON, the last one a summary. */
   exportLog(): AsyncGenerator<{ readonly type: string }> {
     return this.#conversation.lines('api/v1/eventlog');
   }
 
   /** Copies an exported log into that of an empty server. Sent once: half of it would be in the way of the next try. */
-  importLog(body: RequestBody): Promise<{ readonly records: number }> {
+  importLog(body: RequestBody): Promise<{ readonly records: number; readonly position: string }> {
     const { contentType, sizeBytes } = body;
     const once = { contentType, sizeBytes, repeatable: false, open: (over: AbortSignal) => body.open(over) };
     return this.#conversation.write({ method: 'POST', path: 'api/v1/eventlog', body: once });

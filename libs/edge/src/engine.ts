@@ -16,7 +16,8 @@ import type { TreeStore } from '#union/tree-store';
  */
 export interface Engine {
   readonly version: string;
-  readonly log: Pick<EventLog, 'id' | 'end' | 'follow'>;
+  /** Written to by the submitter alone, and by a copy of another log before there is anything in it. */
+  readonly log: Omit<EventLog, 'close'>;
   readonly graph: GraphReader;
   readonly blobs: BlobStore;
   readonly layers: LayerStore;

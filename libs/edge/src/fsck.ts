@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Auditor } from '#audit/auditor';
 import type { Digest } from '#core/digest';
 import { isVarveError } from '#core/error';
 import type { RepositoryRow } from '#core/graph-row';
@@ -11,6 +10,7 @@ import { checkBlobs } from '#query/fsck-blobs';
 import { checkRepository } from '#query/fsck-commits';
 import { checked, type CheckedUnit, checkedUnits, type Finding, found, type FsckStep } from '#query/fsck-finding';
 import { ContentCheck } from '#query/fsck-layers';
+import { treeSteps } from './command/check-audit.js';
 import type { Engine } from './engine.js';
 
 export type FsckCounts = Readonly<Record<CheckedUnit, number>>;
@@ -71,6 +71,11 @@ async function* stepsOf(engine: Engine, quick: boolean): AsyncGenerator<FsckStep
   yield* checkStaging(blobs, leftovers, startedAt);
 }
 
+/** Records are counted where the graph is compared. */
+async function* checkTrees(engine: Engine, audit: NonNullable<Engine['audit']>): AsyncGenerator<FsckStep> {
+  for await (const step of treeSteps(engine, audit)) if (step.type === 'finding') yield step;
+}
+
 async function* checkLog(engine: Engine): AsyncGenerator<FsckStep> {
   yield* haltOf(engine);
   try {
@@ -112,22 +117,6 @@ function differenceIn({ log }: Engine, step: Extract<GraphComparison, { type: 'd
     where: `graph at ${formatPosition({ log: log.id, partition, offset })}`,
     message: `${sides}. Stop the server and delete the graph: it is made again from the event log`,
   });
-}
-
-/** The log against the trees over it, and the trees against what was signed. */
-async function* checkTrees({ log, graph }: Engine, audit: Auditor): AsyncGenerator<FsckStep> {
-  for (let partition = 0; partition < graph.partitionCount; partition += 1) {
-    for await (const step of audit.check(partition)) {
-      if (step.type === 'compared') continue;
-      const { type, offset, message } = step;
-      const where = formatPosition({ log: log.id, partition, offset });
-      yield found(`audit-${type}`, {
-        what: type === 'tree' ? `audit tree ${partition}` : `record ${offset}`,
-        where,
-        message,
-      });
-    }
-  }
 }
 
 const shownCharactersMax = 400;

@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { withHelp } from '../help.js';
 import type { Run } from '../in-session.js';
+import { auditCheckCommand } from './audit-check.js';
 import { auditCheckpointCommand, auditKeyCommand } from './audit-checkpoint.js';
 import { auditLogCommand } from './audit-log.js';
 import { auditProofCommand } from './audit-proof.js';
 import { auditVerifyCommand } from './audit-verify.js';
 
-/** `varve audit log|proof|verify|checkpoint|key` */
+/** `varve audit log|proof|verify|checkpoint|key|check` */
 export function auditCommand(run: Run): Command {
   const command = new Command('audit')
     .description('Tells who did what, when and why, and proves what a ref pointed at, to be checked without a server.')
@@ -14,7 +15,8 @@ export function auditCommand(run: Run): Command {
     .addCommand(auditProofCommand(run))
     .addCommand(auditVerifyCommand(run))
     .addCommand(auditCheckpointCommand(run))
-    .addCommand(auditKeyCommand(run));
+    .addCommand(auditKeyCommand(run))
+    .addCommand(auditCheckCommand(run));
   return withHelp(
     command,
     [

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
-import type { FsckFinding, FsckSummary } from '#client/fsck-answer';
+import type { FsckSummary } from '#client/fsck-answer';
 import { VarveError } from '#core/error';
+import { findingText } from '../finding-text.js';
 import { withHelp } from '../help.js';
 import type { Run } from '../in-session.js';
 import { humanSize } from '../size.js';
@@ -53,10 +54,6 @@ export function fsckCommand(run: Run): Command {
     ['varve fsck', 'varve fsck --quick', 'varve fsck --json | jq -r \'select(.severity == "fault").rule\''],
     [5, 7],
   );
-}
-
-function findingText({ severity, rule, what, where, message }: FsckFinding): string {
-  return `${severity.padEnd(6)} ${rule}: ${what}\n       ${where}\n       ${message}`;
 }
 
 function countsText({ checked: { records, blobs, layers, commits, bytes } }: FsckSummary): string {

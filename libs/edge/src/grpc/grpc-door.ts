@@ -15,11 +15,13 @@ import { HEALTH, type Health } from '../health.js';
 import { Watchers } from '../watchers.js';
 import { adminService } from './admin-service.js';
 import { archiveService } from './archive-service.js';
+import { auditService } from './audit-service.js';
 import { blobService } from './blob-service.js';
 import { Calls, type EndedCall } from './calls.js';
 import { checkoutService } from './checkout-service.js';
 import { commitService } from './commit-service.js';
 import { diffService } from './diff-service.js';
+import { eventlogService } from './eventlog-service.js';
 import { healthService } from './health-service.js';
 import { jobService } from './job-service.js';
 import { layerService } from './layer-service.js';
@@ -121,6 +123,8 @@ function servicesOf(engine: Engine, calls: Calls, watchers: Watchers): Served[] 
     jobService(engine, calls),
     tarballService(engine, calls),
     watchService(watchers, calls),
+    auditService(engine, calls),
+    eventlogService(engine, calls),
     adminService(engine, calls),
   ];
 }

@@ -11,8 +11,9 @@ import {
 } from '#proto/gen/varve/v1/ref';
 import type { Written } from '#proto/gen/varve/v1/written';
 import { readReflog } from '#query/reflog';
-import { type ExistingRef, getRef, listRefs } from '#query/refs';
+import { type ExistingRef, getRef } from '#query/refs';
 import { resolveRefName } from '#query/resolve';
+import { refsOf } from '../command/list-refs.js';
 import { deleteRef, putRef, restoreRef, rollbackRef, type WrittenRef } from '../command/move-ref.js';
 import type { MovedRef } from '../command/moved-ref.js';
 import { putRefs } from '../command/move-refs.js';
@@ -31,8 +32,8 @@ const moveBytes = 17 << 10;
 
 export function refService(engine: Engine, calls: Calls): Served {
   const server: RefServiceServer = {
-    listRefs: calls.stream(async function* ({ repo }, { engine: { graph } }) {
-      const refs = (await listRefs(graph, parseRepositoryName(repo))).map(refMessage);
+    listRefs: calls.stream(async function* ({ repo, contains }, { engine: then }) {
+      const refs = (await refsOf(then, parseRepositoryName(repo), contains)).map(refMessage);
       yield* pageOf(refs, () => refBytes, (some) => ({ refs: some })); // prettier-ignore
     }),
     getRef: calls.ask(async ({ repo: name, ref }, { engine: { graph } }) => {

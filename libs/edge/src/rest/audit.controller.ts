@@ -1,19 +1,12 @@
-import { Controller, Get, Header, Inject, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Auditor } from '#audit/auditor';
-import { searchAudit } from '#audit/search-audit';
-import type { CommitId } from '#core/commit';
-import { VarveError } from '#core/error';
-import { parseRefName, parseRepositoryName } from '#core/name';
-import { partitionOf } from '#core/partition';
-import { resolveRefName } from '#query/resolve';
-import { ownPosition, parsePlace, readTime } from '../audit-place.js';
+import { auditLog, auditOf, auditProof } from '../command/audit.js';
+import { auditCheck } from '../command/check-audit.js';
 import { ENGINE, type Engine } from '../engine.js';
 import * as schema from './audit-schema.js';
 import { Documented } from './documented.js';
-import { renderAudited } from './render-audit.js';
 import { lineAnswers, sendLines } from './send-lines.js';
 
 const plain = 'text/plain; charset=utf-8';
@@ -36,21 +29,7 @@ export class AuditController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ) {
-    const audit = this.#audit();
-    const repo = query.repo === undefined ? undefined : parseRepositoryName(query.repo);
-    const partitions = repo === undefined ? everyPartition(audit) : [partitionOf(repo, audit.partitionCount)];
-    const filter = {
-      actor: query.actor,
-      repo,
-      ref: query.ref === undefined ? undefined : parseRefName(query.ref),
-      commit: query.commit as CommitId | undefined,
-      outcome: query.outcome,
-      sinceMs: query.since === undefined ? undefined : readTime(query.since),
-      untilMs: query.until === undefined ? undefined : readTime(query.until),
-    };
-    await Promise.all(partitions.map((partition) => audit.caughtUp(partition)));
-    const found = searchAudit(audit.store, partitions, filter);
-    await sendLines(this.engine, { request, reply }, renderAudited(this.engine, found, query.limit));
+    await sendLines(this.engine, { request, reply }, await auditLog(this.engine, query));
   }
 
   @Get('checkpoint')
@@ -64,7 +43,7 @@ export class AuditController {
     fails: [...fails, 'NOT_PROJECTED'],
   })
   async checkpoint(@Query({ schema: schema.partitionQuery }) { partition }: z.infer<typeof schema.partitionQuery>) {
-    return this.#audit().checkpoint(partition);
+    return auditOf(this.engine).checkpoint(partition);
   }
 
   @Get('key')
@@ -76,11 +55,11 @@ export class AuditController {
     fails: ['UNSUPPORTED'],
   })
   key() {
-    return `${this.#audit().key}\n`;
+    return `${auditOf(this.engine).key}\n`;
   }
 
   @Get('tile/*')
-  @ApiParam({ name: 'tile', description: 'LEVEL/INDEX[.p/WIDTH] or entries/INDEX[.p/WIDTH]', type: 'string' })
+  @ApiParam({ name: 'path', description: 'LEVEL/INDEX[.p/WIDTH] or entries/INDEX[.p/WIDTH]', type: 'string' })
   @Documented({
     summary: 'A tile of the tree, or a bundle of its entries (C2SP tlog-tiles)',
     answers: {
@@ -93,7 +72,7 @@ export class AuditController {
     @Query({ schema: schema.partitionQuery }) { partition }: z.infer<typeof schema.partitionQuery>,
     @Res() reply: FastifyReply,
   ) {
-    const { bytes, isFull } = await this.#audit().tile(partition, `tile/${path}`);
+    const { bytes, isFull } = await auditOf(this.engine).tile(partition, `tile/${path}`);
     const age = isFull ? 'public, max-age=31536000, immutable' : 'no-cache';
     return reply
       .header('content-type', 'application/octet-stream')
@@ -109,7 +88,7 @@ export class AuditController {
   })
   async consistency(@Query({ schema: schema.consistencyQuery }) query: z.infer<typeof schema.consistencyQuery>) {
     const { from, to, partition } = query;
-    return { from, to, path: [...(await this.#audit().consistency(partition, from, to))] };
+    return { from, to, path: [...(await auditOf(this.engine).consistency(partition, from, to))] };
   }
 
   @Get('proof')
@@ -122,30 +101,19 @@ export class AuditController {
     fails: [...fails, 'REPOSITORY_UNKNOWN', 'REF_UNKNOWN', 'TIME_UNKNOWN', 'NOT_PROJECTED'],
   })
   async proof(@Query({ schema: schema.auditProofQuery }) query: z.infer<typeof schema.auditProofQuery>) {
-    const audit = this.#audit();
-    if (query.record !== undefined) {
-      const { partition, offset } = ownPosition(this.engine, query.record);
-      return audit.proveRecord(partition, offset);
-    }
-    if (query.repo === undefined || query.ref === undefined) {
-      throw new VarveError('REQUEST_INVALID', 'a proof is of a ref, with repo and ref, or of a record');
-    }
-    const repo = parseRepositoryName(query.repo);
-    const ref = await resolveRefName(this.engine.graph, repo, query.ref);
-    const place = parsePlace(this.engine, query.at, partitionOf(repo, audit.partitionCount));
-    return audit.proveRef(repo, ref, place);
+    return auditProof(this.engine, query);
   }
 
-  #audit(): Auditor {
-    const { audit } = this.engine;
-    if (audit) return audit;
-    throw new VarveError(
-      'UNSUPPORTED',
-      'this process keeps no audit: ask the standalone process that works on the same event log',
-    );
+  @Post('check')
+  @HttpCode(200)
+  @Documented({
+    summary: 'Hold the event log against the trees over it, and the trees against what was signed of them',
+    description:
+      'Lines of JSON: findings {type, rule, severity, what, where, message}, progress {type, records} twice a second, and the summary {type, records, faults}. A client that goes away stops it.',
+    answers: lineAnswers('What is not as it was signed, as it is found.'),
+    fails: ['UNSUPPORTED', 'NOT_PROJECTED'],
+  })
+  async check(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await sendLines(this.engine, { request, reply }, auditCheck(this.engine));
   }
-}
-
-function everyPartition({ partitionCount }: Auditor): number[] {
-  return Array.from({ length: partitionCount }, (_, partition) => partition);
 }

@@ -4,9 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { VarveError } from '#core/error';
 import { parseRefName, type RefName, type RepositoryName } from '#core/name';
-import { getRef, listRefs } from '#query/refs';
-import { refsContaining } from '#query/refs-containing';
-import { resolve, resolveRefName } from '#query/resolve';
+import { getRef } from '#query/refs';
+import { resolveRefName } from '#query/resolve';
+import { refsOf } from '../command/list-refs.js';
 import { deleteRef, putRef, restoreRef, rollbackRef, type WrittenRef } from '../command/move-ref.js';
 import { putRefs } from '../command/move-refs.js';
 import type { RefExpectation } from '../command/ref-expectation.js';
@@ -56,10 +56,7 @@ export class RefsController {
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: listQuery }) { contains }: z.infer<typeof listQuery>,
   ) {
-    const { graph } = engine;
-    if (contains === undefined) return { refs: (await listRefs(graph, repo)).map(renderRef) };
-    const { commit } = await resolve(graph, repo, contains);
-    return { refs: (await refsContaining(graph, commit)).map(renderRef) };
+    return { refs: (await refsOf(engine, repo, contains)).map(renderRef) };
   }
 
   @Get('refs/:ref')

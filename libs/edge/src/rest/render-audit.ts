@@ -5,7 +5,11 @@ import type { Engine } from '../engine.js';
 import { instant } from './answer.js';
 import type { auditRecord } from './audit-schema.js';
 
-type AuditLine = z.infer<typeof auditRecord> | { readonly type: 'summary'; readonly records: number };
+/** What became of one record. */
+export type AuditedRecord = z.infer<typeof auditRecord>;
+
+/** A line of the answer; the last one is the summary. */
+export type AuditLine = AuditedRecord | { readonly type: 'summary'; readonly records: number };
 
 /** At most `limit` records as lines, and how many they were. */
 export async function* renderAudited(
@@ -22,7 +26,7 @@ export async function* renderAudited(
   yield { type: 'summary', records };
 }
 
-function render({ log }: Pick<Engine, 'log'>, record: FoundRecord): AuditLine {
+function render({ log }: Pick<Engine, 'log'>, record: FoundRecord): AuditedRecord {
   const { partition, offset, t, type, decision, moves = [], commits = [] } = record;
   return {
     type: 'record',

@@ -166,9 +166,11 @@ export interface MovedRef {
   changed: boolean;
 }
 
-/** Names a repository. */
+/** Which refs. */
 export interface ListRefsRequest {
   repo: string;
+  /** A revision: only refs from which it can be reached. */
+  contains?: string | undefined;
 }
 
 /** Some of the refs; the next message has the next ones. */
@@ -726,13 +728,16 @@ export const MovedRef: MessageFns<MovedRef> = {
 };
 
 function createBaseListRefsRequest(): ListRefsRequest {
-  return { repo: "" };
+  return { repo: "", contains: undefined };
 }
 
 export const ListRefsRequest: MessageFns<ListRefsRequest> = {
   encode(message: ListRefsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.repo !== "") {
       writer.uint32(10).string(message.repo);
+    }
+    if (message.contains !== undefined) {
+      writer.uint32(18).string(message.contains);
     }
     return writer;
   },
@@ -758,6 +763,14 @@ export const ListRefsRequest: MessageFns<ListRefsRequest> = {
             message.repo = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contains = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -776,6 +789,7 @@ export const ListRefsRequest: MessageFns<ListRefsRequest> = {
   fromPartial(object: DeepPartial<ListRefsRequest>): ListRefsRequest {
     const message = createBaseListRefsRequest();
     message.repo = object.repo ?? "";
+    message.contains = object.contains ?? undefined;
     return message;
   },
 };
