@@ -1,7 +1,6 @@
 import { type Commit, type CommitId, decodeCommit, encodeCommit, type EncodedCommit, newCommit } from '#core/commit';
-import type { DiffId } from '#core/digest';
+import type { Digest } from '#core/digest';
 import { VarveError } from '#core/error';
-import type { NamedBlob } from '#core/event';
 import type { CommitRow } from '#core/graph-row';
 import { formatPlatform } from '#core/manifest';
 import { emptyStack } from '#core/layer-stack';
@@ -13,6 +12,8 @@ import type { BlobStore } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { layerStackOf } from '#ports/read-stack';
 import type { TreeStore } from '#union/tree-store';
+import { CommitCopies } from './commit-copies.js';
+import { fencedTriesMax, isFenced } from './fenced.js';
 import { readRef } from './read-ref.js';
 import { staleRef } from './refusal.js';
 import type { Submitter } from './submitter.js';
@@ -78,27 +79,49 @@ async function commitReceived(
   if (parent?.commit.index) throw severalPlatforms(request, parent.commit.index);
   await checkTree(stores, repo, parent?.row, layer);
   const commit = commitOn(parent, request);
-  const [{ partition }, isKept] = await Promise.all([
-    // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
-    graph.checkpoint(partitionOf(repo, graph.partitionCount)),
-    layer && isBound(graph, repo, layer.diffId),
-  ]);
-  const blob = layer && !isKept ? await layer.seal() : null;
-  const update = { ref: branch, expect: tip, to: commit.id, mode: 'ff' } as const;
-  const draft = {
-    type: 'ref.update.v1',
-    repo,
-    operation: 'commit',
-    gcEpoch: partition.gcEpoch,
-    commits: [commit],
-    updates: [update],
-  } as const;
-  const isAlone = context.idempotencyKey === null;
-  const written = await keepOnlyIfNamed(stores, { repo, blob, isAlone }, () =>
-    submitter.submit({ ...draft, blobs: blob ? [blob] : [] }, context),
-  );
+  const written = await propose(stores, request, { commit, tip, config: parent?.commit.config ?? null }, context);
   // Another call with the same key may have been faster, at another tip.
   return { ...written, commit: written.outcome.moves[0]?.commit ?? commit.id };
+}
+
+interface Proposed {
+  readonly commit: EncodedCommit;
+  readonly tip: RefValue;
+  readonly config: Digest | null;
+}
+
+/** Seals the copies, proposes the commit, and does so again with fresh ones when a fence came in between. */
+async function propose(
+  stores: CommitLayerStores,
+  { repo, branch, layer }: LayerCommit,
+  { commit, tip, config }: Proposed,
+  context: WriteContext,
+): Promise<Written> {
+  const { graph, submitter } = stores;
+  const copies = new CommitCopies(stores, { repo, layer, config });
+  const update = { ref: branch, expect: tip, to: commit.id, mode: 'ff' } as const;
+  const content = { repo, operation: 'commit', commits: [commit], updates: [update] } as const;
+  let mayBeNamed = false;
+  try {
+    for (let triesLeft = fencedTriesMax; ; triesLeft -= 1) {
+      const [{ partition }, missing] = await Promise.all([
+        // Before the bytes are sealed: a fence that comes after this can take them only if it refuses the record as well.
+        graph.checkpoint(partitionOf(repo, graph.partitionCount)),
+        copies.missing(),
+      ]);
+      const blobs = await copies.seal(missing);
+      mayBeNamed = true;
+      try {
+        const draft = { type: 'ref.update.v1', ...content, gcEpoch: partition.gcEpoch, blobs } as const;
+        return await submitter.submit(draft, context);
+      } catch (error) {
+        mayBeNamed = isUndecided(error);
+        if (!isFenced(error) || triesLeft === 0) throw error;
+      }
+    }
+  } finally {
+    await copies.done({ mayBeNamed });
+  }
 }
 
 /** A group of images has no files of its own to put a layer on. */
@@ -161,49 +184,4 @@ function commitOn(parent: Tip | undefined, { layer, message, author, time, label
       labels,
     }),
   );
-}
-
-/** Bytes that the partition has already need not be named, nor stored, again. */
-async function isBound(graph: GraphReader, repo: RepositoryName, diffId: DiffId): Promise<boolean> {
-  const encodings = (await graph.layer(repo, diffId))?.encodings ?? [];
-  for (const { digest, incarnation } of encodings) {
-    const copy = await graph.blob(repo, digest);
-    if (copy?.incarnation === incarnation && copy.retiredEpoch === null) return true;
-  }
-  return false;
-}
-
-interface Sealed {
-  readonly repo: RepositoryName;
-  readonly blob: NamedBlob | null;
-  /** Nobody else can propose this transaction, so what is accepted names this copy. */
-  readonly isAlone: boolean;
-}
-
-/** Takes a sealed blob away again when it is certain that no record ever names it. */
-async function keepOnlyIfNamed(
-  { graph, blobs }: CommitLayerStores,
-  { repo, blob, isAlone }: Sealed,
-  submit: () => Promise<Written>,
-): Promise<Written> {
-  if (!blob) return submit();
-  try {
-    const written = await submit();
-    // The same transaction, proposed by another call, names its own copy.
-    if (!isAlone && !(await isNamed(graph, repo, blob))) await removeUnnamed(blobs, blob);
-    return written;
-  } catch (error) {
-    if (!isUndecided(error)) await removeUnnamed(blobs, blob);
-    throw error;
-  }
-}
-
-async function isNamed(graph: GraphReader, repo: RepositoryName, { layer, digest, incarnation }: NamedBlob) {
-  const encodings = layer ? ((await graph.layer(repo, layer.diffId))?.encodings ?? []) : [];
-  return encodings.some((known) => known.digest === digest && known.incarnation === incarnation);
-}
-
-/** What cannot be removed now is garbage to be collected; the write's own answer matters more. */
-async function removeUnnamed(blobs: BlobStore, blob: NamedBlob): Promise<void> {
-  await blobs.delete(blob).catch(() => undefined);
 }

@@ -2,6 +2,7 @@ import type { ArchiveDocument } from '#archive/archive-image';
 import type { Digest, DiffId } from '#core/digest';
 import { assert } from '#core/error';
 import type { NamedBlob } from '#core/event';
+import { copyBlob } from '#layer/copy-blob';
 import { receiveDocument } from '#layer/receive-document';
 import { type ReceivedLayer, receiveLayer } from '#layer/receive-layer';
 import type { BlobStore } from '#ports/blob-store';
@@ -15,8 +16,13 @@ export class LoadStaging {
   readonly #blobs: BlobStore;
   readonly #layers = new Map<Digest, ReceivedLayer>();
   readonly #byDiffId = new Map<DiffId, ReceivedLayer>();
+  /** By digest, the copy that records name from now on. */
   readonly #sealed = new Map<Digest, NamedBlob>();
-  readonly #named = new Map<Digest, number>();
+  /** Copies that a fence came after, by digest: there to be copied. */
+  readonly #fenced = new Map<Digest, NamedBlob>();
+  readonly #copies: NamedBlob[] = [];
+  /** By incarnation, how many proposals name a copy. */
+  readonly #named = new Map<string, number>();
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs;
@@ -48,7 +54,16 @@ export class LoadStaging {
 
   /** Makes a layer durable and visible, once. */
   async sealLayer(layer: ReceivedLayer): Promise<NamedBlob> {
-    return this.#sealed.get(layer.digest) ?? this.#keep(await layer.seal());
+    const known = this.#sealed.get(layer.digest);
+    if (known) return known;
+    const fenced = this.#fenced.get(layer.digest);
+    return this.#keep(fenced ? await copyBlob(this.#blobs, fenced) : await layer.seal());
+  }
+
+  /** A fence has come since some were sealed: what is sealed from now on gets a fresh copy. */
+  copyAgain(): void {
+    for (const [digest, copy] of this.#sealed) this.#fenced.set(digest, copy);
+    this.#sealed.clear();
   }
 
   /** Stores a document, once, under the media type it was named with first. */
@@ -65,25 +80,25 @@ export class LoadStaging {
 
   /** A record may name these from now on, so that they stay, whatever becomes of the load. */
   propose(blobs: readonly NamedBlob[]): void {
-    for (const { digest } of blobs) this.#named.set(digest, (this.#named.get(digest) ?? 0) + 1);
+    for (const { incarnation } of blobs) this.#named.set(incarnation, (this.#named.get(incarnation) ?? 0) + 1);
   }
 
   /** It is certain that no record of that proposal ever names them. */
   withdraw(blobs: readonly NamedBlob[]): void {
-    for (const { digest } of blobs) this.#named.set(digest, (this.#named.get(digest) ?? 1) - 1);
+    for (const { incarnation } of blobs) this.#named.set(incarnation, (this.#named.get(incarnation) ?? 1) - 1);
   }
 
   async discard(): Promise<void> {
     for (const layer of this.#layers.values()) await layer.discard();
-    for (const { digest, incarnation } of this.#sealed.values()) {
+    for (const copy of this.#copies) {
       // What cannot be removed now is garbage to be collected; the load's own answer matters more.
-      if ((this.#named.get(digest) ?? 0) === 0)
-        await this.#blobs.delete({ digest, incarnation }).catch(() => undefined);
+      if ((this.#named.get(copy.incarnation) ?? 0) === 0) await this.#blobs.delete(copy).catch(() => undefined);
     }
   }
 
   #keep(blob: NamedBlob): NamedBlob {
     this.#sealed.set(blob.digest, blob);
+    this.#copies.push(blob);
     return blob;
   }
 }

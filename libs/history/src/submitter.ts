@@ -14,7 +14,7 @@ import { type Content, type ProposalDraft, splitDraft } from './draft.js';
 import { Outcomes } from './outcomes.js';
 import { checkContext, checkSize, staleEpoch, staleRef, unknownOutcome } from './refusal.js';
 import { Sender } from './sender.js';
-import { partOf, transactionOf } from './transaction-id.js';
+import { partOf, transactionOf, tryOf } from './transaction-id.js';
 import type { WriteContext, Written } from './write.js';
 
 export interface SubmitterOptions {
@@ -58,18 +58,21 @@ export class Submitter {
     checkContext(context);
     // The refs first, the outcome second: the other order could take an outcome's own effect for a lost race.
     const lost = await this.#whatIsLost(draft);
-    const seen = await this.seenOutcome(draft.repo, context, draft.step);
-    if (seen) return seen;
+    const isKeyed = context.idempotencyKey !== null;
+    const known = isKeyed ? await this.#lastTry(draft.repo, this.#transactionOf(draft, context)) : undefined;
+    if (known?.row && !isBlobGone(known.row)) return this.#answer(known.row, context, true);
     if (lost) throw lost;
 
-    const txid = this.#transactionOf(draft, context);
+    const txid = known ? nextOf(known) : this.#randomTransaction();
     const gcEpoch = draft.gcEpoch ?? (await this.#gcEpoch(draft.repo));
     const { before, last } = splitDraft(draft);
     const commits = [];
     // One after the other: a commit is proposed only when its parents are known to be accepted.
     for (const content of before) {
       const part = proposalOf({ ...last, ...content, type: 'commit.batch.v1', updates: [] }, context, gcEpoch);
-      const row = await this.#decide({ ...part, txid: partOf(txid, digestsOf(content)) }, context.signal);
+      const first = partOf(txid, digestsOf(content));
+      const partTxid = isKeyed ? nextOf(await this.#lastTry(draft.repo, first)) : first;
+      const row = await this.#decide({ ...part, txid: partTxid }, context.signal);
       commits.push(...this.#accepted(row, false).outcome.commits);
     }
     const row = await this.#decide({ ...proposalOf(last, context, gcEpoch), txid }, context.signal);
@@ -80,9 +83,8 @@ export class Submitter {
   /** What an earlier call with the same idempotency key wrote. @throws what it was rejected with; IDEMPOTENCY_KEY_REUSED */
   async seenOutcome(repo: RepositoryName, context: WriteContext, step?: string): Promise<Written | undefined> {
     if (context.idempotencyKey === null) return undefined;
-    const txid = transactionOf(repo, context.idempotencyKey, step);
-    const row = await this.#options.graph.outcome(this.#partitionOf(repo), txid);
-    return row && this.#answer(row, context, true);
+    const { row } = await this.#lastTry(repo, transactionOf(repo, context.idempotencyKey, step));
+    return row && !isBlobGone(row) ? this.#answer(row, context, true) : undefined;
   }
 
   /** Appends `tx.cancel`: afterwards `target` has an outcome, if only that it was cancelled. */
@@ -112,6 +114,24 @@ export class Submitter {
   /** Stops listening to the graph. Calls in flight end by polling. */
   close(): void {
     this.#outcomes.close();
+  }
+
+  /**
+   * A write whose blobs were collected before it was judged is refused for good, and may be made again with others under
+   * the same key: each try is a transaction of its own, begun only when the one before it is known to have been refused
+   * so. One of them at most takes effect.
+   */
+  async #lastTry(repo: RepositoryName, first: string): Promise<Try> {
+    const { graph } = this.#options;
+    const partition = this.#partitionOf(repo);
+    let last: Try = { first, n: 0, row: await graph.outcome(partition, first) };
+    while (last.row && isBlobGone(last.row)) {
+      const n = last.n + 1;
+      const row = await graph.outcome(partition, tryOf(first, n));
+      if (!row) break;
+      last = { first, n, row };
+    }
+    return last;
   }
 
   /**
@@ -215,6 +235,23 @@ function proposalOf(
   const { step: _step, commits, ...fields } = draft;
   const told = { actor, reason, request, ...(requestId === undefined ? {} : { requestId }) };
   return { ...fields, ...told, txid: '', gcEpoch, commits: commits.map(({ bytes }) => bytes) };
+}
+
+/** The last try of a transaction that has an outcome, or the first when none has. */
+interface Try {
+  readonly first: string;
+  readonly n: number;
+  readonly row: OutcomeRow | undefined;
+}
+
+/** The transaction to propose now: the first try that was not refused for its blobs. */
+function nextOf({ first, n, row }: Try): string {
+  const next = row && isBlobGone(row) ? n + 1 : n;
+  return next === 0 ? first : tryOf(first, next);
+}
+
+function isBlobGone({ outcome }: OutcomeRow): boolean {
+  return outcome.type === 'rejected' && outcome.code === 'BLOB_GONE';
 }
 
 function digestsOf({ blobs, commits }: Content): string[] {

@@ -14,6 +14,11 @@ export function partOf(txid: string, content: readonly string[]): string {
   return hashOf('varve-tx-part', txid, ...content);
 }
 
+/** The n-th try of a transaction, from 1 on: what it was itself was refused for blobs that had been collected. @see event-log 1.6 rule 1 */
+export function tryOf(txid: string, n: number): string {
+  return hashOf('varve-tx-try', txid, String(n));
+}
+
 /** Every text with its length before it, so that no two lists of texts hash alike. */
 function hashOf(...texts: readonly string[]): string {
   const parts = texts.flatMap((text) => {

@@ -4,6 +4,7 @@ import type { RepositoryName } from '#core/name';
 import type { BlobStore } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { splitDraft } from './draft.js';
+import { fencedTriesMax, isFenced } from './fenced.js';
 import type { LoadedRepository } from './load-report.js';
 import { compareWithGraph, draftOf, isNothing, type RepositoryLoad, sealBlobs } from './load-repository.js';
 import type { LoadStaging } from './load-staging.js';
@@ -29,13 +30,26 @@ export type PreparedLoad = RepositoryLoad & { readonly seen: Written | undefined
 
 /**
  * Writes what a repository does not have yet: blobs first, then the record that names them. What was sealed for a
- * record that certainly never takes effect is taken away again when the load ends.
+ * record that certainly never takes effect is taken away again when the load ends. When a fence came in between, it looks
+ * again and names fresh copies.
  * @throws what `Submitter.submit` throws
  */
 export async function writeLoad(stores: LoadStores, load: PreparedLoad, loading: Loading): Promise<LoadedRepository> {
-  const { repo } = load.target;
   if (load.seen) return report(load, load.seen, []);
-  if (isNothing(load)) return report(load, await stores.submitter.nothingWritten(repo), []);
+  let next: RepositoryLoad = load;
+  for (let triesLeft = fencedTriesMax; ; triesLeft -= 1) {
+    try {
+      return await writeOnce(stores, next, loading);
+    } catch (error) {
+      if (!isFenced(error) || triesLeft === 0) throw error;
+    }
+    loading.staging.copyAgain();
+    next = await compareWithGraph(stores.graph, load.target, loading);
+  }
+}
+
+async function writeOnce(stores: LoadStores, load: RepositoryLoad, loading: Loading): Promise<LoadedRepository> {
+  if (isNothing(load)) return report(load, await stores.submitter.nothingWritten(load.target.repo), []);
   const blobs = await sealBlobs(load, loading.staging);
   try {
     return report(load, await propose(stores, load, { ...loading, blobs }), blobs);
@@ -52,11 +66,13 @@ export async function writeLoad(stores: LoadStores, load: PreparedLoad, loading:
  */
 async function writeAfterRace(
   stores: LoadStores,
-  before: PreparedLoad,
+  before: RepositoryLoad,
   { error, ...loading }: Loading & { readonly error: VarveError },
 ): Promise<LoadedRepository> {
   const { target } = before;
-  const load = await compareWithGraph(stores.graph, target, loading);
+  const now = await compareWithGraph(stores.graph, target, loading);
+  // Some copies were sealed before this look at the graph, so what it tells of fences is of no use for them.
+  const load = { ...now, gcEpoch: before.gcEpoch };
   if (isNothing(load)) return report(load, await stores.submitter.nothingWritten(target.repo), []);
   if (error.code !== 'REPOSITORY_EXISTS') throw error;
   const blobs = await sealBlobs(load, loading.staging);

@@ -5,6 +5,7 @@ import { formatPosition } from '#core/position';
 import type { RefValue } from '#core/ref';
 import { commitLayer } from '#history/commit-layer';
 import type { WriteContext } from '#history/write';
+import { copyBlob } from '#layer/copy-blob';
 import { type ReceivedLayer, receiveLayer } from '#layer/receive-layer';
 import { knownLayer } from '#query/known-layer';
 import type { Engine } from '../engine.js';
@@ -70,7 +71,11 @@ async function layerOf(engine: Engine, repo: RepositoryName, source: LayerSource
 }
 
 /** A layer whose bytes are here: nothing is received, and nothing has to be sealed. */
-async function storedLayer({ graph, layers }: Engine, repo: RepositoryName, text: string): Promise<ReceivedLayer> {
+async function storedLayer(
+  { graph, layers, blobs }: Engine,
+  repo: RepositoryName,
+  text: string,
+): Promise<ReceivedLayer> {
   const { diffId, tarBytes, encodings } = await knownLayer(graph, repo, text);
   const digest = encodings[0]?.digest;
   const blob = digest && (await graph.blob(repo, digest));
@@ -82,8 +87,8 @@ async function storedLayer({ graph, layers }: Engine, repo: RepositoryName, text
     sizeBytes: blob.size,
     mediaType: blob.mediaType,
     readIndex: () => layers.index(repo, diffId),
-    // Asked for only when no live copy is left, which garbage collection may have seen to in between.
-    seal: () => Promise.reject(gone(repo, diffId)),
+    // Asked for only when no live copy is left: what is retired is stored as long as a commit names it.
+    seal: () => copyBlob(blobs, { ...blob, layer: { diffId, tarBytes } }),
     discard: () => Promise.resolve(),
   };
 }
