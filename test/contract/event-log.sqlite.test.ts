@@ -2,7 +2,9 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
+import { Projector } from '#projection/follow';
 import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
 import { recordsOf } from '../fixture/wrapped-stores.js';
 
@@ -67,6 +69,28 @@ describe('the SQLite log', () => {
     expect(copy.id).toBe(log.id);
     expect(await recordsOf(copy)).toEqual((await recordsOf(log)).slice(0, 1));
     await Promise.all([log.close(), copy.close()]);
+  });
+
+  it('shows where records are gone from its file, and halts who projects it', async () => {
+    const path = join(folder, 'log.db');
+    const log = openSqliteEventLog(path, clock);
+    await log.append(
+      0,
+      Array.from({ length: 1_000 }, (_, n) => Buffer.from(`${n}`)),
+    );
+    const db = new DatabaseSync(path);
+    db.exec('DELETE FROM record WHERE offset BETWEEN 100 AND 900');
+    db.close();
+    const offsets = (await recordsOf(log)).map(({ offset }) => offset);
+    expect(offsets).toEqual(Array.from({ length: 1_001 }, (_, n) => n).filter((n) => n < 100 || n > 900));
+    const projector = new Projector({ log, graph: openMemoryGraphStore() });
+    projector.start();
+    await expect(projector.caughtUp()).rejects.toMatchObject({
+      code: 'LOG_TRUNCATED',
+      message: expect.stringContaining('record 100 '),
+    });
+    await projector.stop();
+    await log.close();
   });
 
   it('does not overwrite a file that is no log: it says that nothing can make it again', () => {

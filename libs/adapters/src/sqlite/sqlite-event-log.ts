@@ -38,7 +38,9 @@ export class SqliteEventLog implements EventLog {
     this.id = db.transaction(() => openLog(db, clock));
     this.#insert = db.prepare('INSERT INTO record (offset, time, bytes) VALUES (?, ?, ?)');
     this.#last = db.prepare('SELECT offset, time FROM record ORDER BY offset DESC LIMIT 1');
-    this.#from = db.prepare('SELECT offset, time, bytes FROM record WHERE offset >= ? AND offset < ? ORDER BY offset');
+    this.#from = db.prepare(
+      'SELECT offset, time, bytes FROM record WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?',
+    );
     // A new one goes into its file at once: copied without its WAL, a log is the beginning of itself, and no new one.
     if ((this.#last.get() as SqlRow)['offset'] === 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
@@ -60,8 +62,11 @@ export class SqliteEventLog implements EventLog {
     const end = await this.end(partition);
     for (let at = from; at < end;) {
       const batch = this.#batch(at, end);
+      const last = batch.at(-1);
+      if (!last) return;
       yield batch;
-      at += batch.length;
+      // By what is there, not by how much: where records are gone from the file, whoever reads it sees the gap.
+      at = last.offset + 1;
     }
   }
 
@@ -71,7 +76,7 @@ export class SqliteEventLog implements EventLog {
       for await (const batch of this.read(partition, at)) {
         if (signal.aborted) return;
         yield batch;
-        at += batch.length;
+        at = (batch.at(-1) as LogRecord).offset + 1;
       }
       await more;
     }
@@ -89,7 +94,7 @@ export class SqliteEventLog implements EventLog {
   #batch(from: number, end: number): LogRecord[] {
     let sizeBytes = 0;
     const isFull = ({ bytes }: SqlRow) => (sizeBytes += (bytes as Uint8Array).length) >= readBytesMax;
-    const rows = this.#from.some(isFull, from, Math.min(end, from + limit.applyRecordsMax));
+    const rows = this.#from.some(isFull, from, end, limit.applyRecordsMax);
     return rows.map(({ offset, time, bytes }) => ({
       offset: offset as number,
       time: time as number,
