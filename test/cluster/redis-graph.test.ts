@@ -164,7 +164,7 @@ describe('a graph in Redis', () => {
     await generation.discard();
     for (let round = 0; round < 3; round += 1) await rebuild({ log, graph: other });
     const generationsLeft = async () => {
-      const keys = await server.ask((client) => client.keys(`${prefix}v1:g*:*`));
+      const keys = await server.ask((client) => client.keys(`${prefix}v2:g*:*`));
       return new Set(keys.map((key) => key.split(':')[2])).size;
     };
     while ((await generationsLeft()) > 1) await sleep(10);
@@ -179,10 +179,10 @@ describe('a graph in Redis', () => {
     const left = await dead.beginGeneration();
     await project(left, 0, await left.checkpoint(0), await recordsOf(log));
     // It is as dead as this one: nobody renews the claim any more.
-    await server.ask((client) => client.del(`${prefix}v1:claim`));
+    await server.ask((client) => client.del(`${prefix}v2:claim`));
     await rebuild({ log, graph: alive });
     await expect(left.promote()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    while ((await server.ask((client) => client.smembers(`${prefix}v1:generations`))).length > 1) await sleep(10);
+    while ((await server.ask((client) => client.smembers(`${prefix}v2:generations`))).length > 1) await sleep(10);
     await expectReplay(log, alive);
   });
 

@@ -61,7 +61,7 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
   {
     title: 'is empty before the first record',
     async run(graph) {
-      const partition = { rules: 0, gcEpoch: 0, time: 0 };
+      const partition = { rules: 0, gcEpoch: 0, fencedAt: 0, time: 0 };
       expect(await graph.checkpoint(0)).toEqual({
         offset: -1,
         recordDigest: '',
@@ -91,7 +91,7 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     title: 'applies a batch and its checkpoint together',
     async run(graph) {
       const checkpoint = await foldAll(graph, history);
-      const partition = { rules: 1, gcEpoch: 0, time: 700 };
+      const partition = { rules: 1, gcEpoch: 0, fencedAt: 0, time: 700 };
       expect(checkpoint).toMatchObject({ offset: 7, recordDigest: hexOf(digestOf(bytesAt(7))), partition });
       expect(await graph.repository(app)).toEqual({
         repo: app,
@@ -294,6 +294,8 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       const swept: Event = { type: 'blob.swept.v1', gcId: 'g1', txid: txidOf('swept'), blobs: ordered.slice(1) };
       await foldAll(graph, [fence(2, []), fence(3, []), swept], length + 1);
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed.slice(0, 1));
+      const fencedAt = (length + 2) * 100;
+      expect((await graph.checkpoint(0)).partition).toEqual({ rules: 1, gcEpoch: 3, fencedAt, time: fencedAt + 100 });
     },
   },
   {

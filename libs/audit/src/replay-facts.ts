@@ -55,7 +55,7 @@ export class ReplayFacts implements Facts {
   }
 
   partition(): PartitionRow {
-    return { rules: 1, gcEpoch: this.#known.proposal.gcEpoch, time: this.#known.time };
+    return { rules: 1, gcEpoch: this.#known.proposal.gcEpoch, fencedAt: 0, time: this.#known.time };
   }
 
   repository(repo: RepositoryName): RepositoryRow | undefined {

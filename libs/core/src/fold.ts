@@ -127,7 +127,7 @@ function cancel(step: Step, { repo, target }: TransactionCancel): Outcome {
 /** From here on the named copies take no new references, also those that no commit has named yet. @see event-log 6.2 */
 function raiseFence(step: Step, event: GcFence): Outcome {
   const epoch = step.facts.partition().gcEpoch + 1;
-  step.setPartition({ gcEpoch: epoch });
+  step.setPartition({ gcEpoch: epoch, fencedAt: step.time });
   for (const copy of event.blobs) {
     const before = copyOf(step, copy);
     if (before && before.retiredEpoch !== null) continue;

@@ -7,15 +7,16 @@ import type { RefValue } from './ref.js';
 
 /** The rows the fold keeps: the graph is these and nothing else, on every adapter. */
 
-/** One log partition. `time` is the log's time clamped to grow, ms. */
+/** One log partition. `time` is the log's time clamped to grow, ms; `fencedAt` is that of its last GC fence, 0 before the first. */
 export interface PartitionRow {
   readonly rules: number;
   readonly gcEpoch: number;
+  readonly fencedAt: number;
   readonly time: number;
 }
 
 /** A partition before its first record: no rules are in force, so nothing but their activation is accepted. */
-export const newPartition: PartitionRow = { rules: 0, gcEpoch: 0, time: 0 };
+export const newPartition: PartitionRow = { rules: 0, gcEpoch: 0, fencedAt: 0, time: 0 };
 
 /** `moves` counts accepted ref moves and gives versions; `commits` counts commits and gives seqs; `floor` is the version of an absent ref. */
 export interface RepositoryRow {

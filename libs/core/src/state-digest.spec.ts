@@ -31,7 +31,7 @@ const outcome: OutcomeRow = {
 
 describe('the state digest', () => {
   it('before the first record is the digest of the one row there is', () => {
-    const row = '9 partition 0 0 0';
+    const row = '9 partition 0 0 0 0';
     expect(emptyStateDigest).toBe(hash('sha256', row, 'hex'));
   });
 
@@ -60,7 +60,7 @@ describe('the state digest', () => {
 
   it('does not depend on the order, the steps or the way between', () => {
     const steps: Change[] = [
-      { type: 'partition', before: newPartition, after: { rules: 1, gcEpoch: 0, time: 9 } },
+      { type: 'partition', before: newPartition, after: { rules: 1, gcEpoch: 0, fencedAt: 0, time: 9 } },
       { type: 'repository', before: null, after: repository },
       setRef(null, 'a', 1),
       { type: 'outcome', after: outcome },

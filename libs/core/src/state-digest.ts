@@ -62,8 +62,8 @@ function addChange(sum: MultisetSum, change: Change): void {
 
 type Rows<Type extends Change['type']> = NonNullable<Extract<Change, { type: Type }>['after']>;
 
-function partitionRow({ rules, gcEpoch, time }: PartitionRow): string {
-  return row('partition', `${rules} ${gcEpoch} ${time}`);
+function partitionRow({ rules, gcEpoch, fencedAt, time }: PartitionRow): string {
+  return row('partition', `${rules} ${gcEpoch} ${fencedAt} ${time}`);
 }
 
 function repositoryRow(r: Rows<'repository'>): string {

@@ -25,7 +25,7 @@ import { commitRowsPerChunk } from './commit-row-codec.js';
  *
  * Ids are found by what they start with, and told apart by the rows themselves, which have them in full.
  */
-export const graphFormat = 1;
+export const graphFormat = 2;
 
 export const bytesPerChunk = 32;
 export const movesPerChunk = 64;

@@ -12,13 +12,13 @@ import { PackReader, type PackWriter } from './packed.js';
 
 const digestPrefix = 'sha256:'.length;
 
-export function packPartition({ rules, gcEpoch, time }: PartitionRow): string {
-  return `${rules} ${gcEpoch} ${time}`;
+export function packPartition({ rules, gcEpoch, fencedAt, time }: PartitionRow): string {
+  return `${rules} ${gcEpoch} ${fencedAt} ${time}`;
 }
 
 export function readPartition(text: string): PartitionRow {
-  const [rules, gcEpoch, time] = text.split(' ').map(Number) as [number, number, number];
-  return { rules, gcEpoch, time };
+  const [rules, gcEpoch, fencedAt, time] = text.split(' ').map(Number) as [number, number, number, number];
+  return { rules, gcEpoch, fencedAt, time };
 }
 
 /** A repository is written once a batch, so it may be legible. */

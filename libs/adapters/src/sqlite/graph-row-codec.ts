@@ -1,7 +1,16 @@
 import type { CommitId } from '#core/commit';
 import type { ChainId, Digest, DiffId } from '#core/digest';
 import type { RefOperation } from '#core/event';
-import type { BlobRow, CommitRow, LayerRow, Outcome, OutcomeRow, ReflogRow, RepositoryRow } from '#core/graph-row';
+import type {
+  BlobRow,
+  CommitRow,
+  LayerRow,
+  Outcome,
+  OutcomeRow,
+  PartitionRow,
+  ReflogRow,
+  RepositoryRow,
+} from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
 import type { SqlRow } from './database.js';
@@ -101,6 +110,15 @@ export function outcomeOf(txid: string, row: SqlRow): OutcomeRow {
     time: row['time'] as number,
     epoch: row['epoch'] as number,
     outcome: JSON.parse(row['outcome'] as string) as Outcome,
+  };
+}
+
+export function partitionOf(row: SqlRow): PartitionRow {
+  return {
+    rules: row['rules'] as number,
+    gcEpoch: row['gc_epoch'] as number,
+    fencedAt: row['fenced_at'] as number,
+    time: row['time'] as number,
   };
 }
 

@@ -13,7 +13,7 @@ export const graphApplicationId = 0x56415256;
 const tables: Readonly<Record<string, string>> = {
   checkpoint: `(
     partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, record_digest TEXT NOT NULL, state_digest TEXT NOT NULL,
-    rules INTEGER NOT NULL, gc_epoch INTEGER NOT NULL, time INTEGER NOT NULL) STRICT`,
+    rules INTEGER NOT NULL, gc_epoch INTEGER NOT NULL, fenced_at INTEGER NOT NULL, time INTEGER NOT NULL) STRICT`,
   repository: `(
     id INTEGER PRIMARY KEY, repo TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL, default_branch TEXT NOT NULL,
     moves INTEGER NOT NULL, commits INTEGER NOT NULL, floor INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT`,

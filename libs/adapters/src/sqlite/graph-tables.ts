@@ -16,6 +16,7 @@ import {
   keyOf,
   layerOf,
   outcomeOf,
+  partitionOf,
   refValueOf,
   repositoryOf,
 } from './graph-row-codec.js';
@@ -52,7 +53,7 @@ export class GraphTables implements StoredFacts {
       offset: row['offset'] as number,
       recordDigest: row['record_digest'] as string,
       stateDigest: row['state_digest'] as string,
-      partition: { rules: row['rules'] as number, gcEpoch: row['gc_epoch'] as number, time: row['time'] as number },
+      partition: partitionOf(row),
     };
   }
 

@@ -44,10 +44,10 @@ export class GraphWriter {
     this.#writeCheckpoint(batch, rows.get('partition')?.at(-1)?.after ?? before.partition);
   }
 
-  #writeCheckpoint({ offset, recordDigest, stateDigest }: GraphBatch, { rules, gcEpoch, time }: PartitionRow): void {
+  #writeCheckpoint({ offset, recordDigest, stateDigest }: GraphBatch, row: PartitionRow): void {
     this.#tables
-      .sql('INSERT OR REPLACE INTO $checkpoint VALUES (0, ?, ?, ?, ?, ?, ?)')
-      .run(offset, recordDigest, stateDigest, rules, gcEpoch, time);
+      .sql('INSERT OR REPLACE INTO $checkpoint VALUES (0, ?, ?, ?, ?, ?, ?, ?)')
+      .run(offset, recordDigest, stateDigest, row.rules, row.gcEpoch, row.fencedAt, row.time);
   }
 
   #writeRepository({ repo, generation, defaultBranch, moves, commits, floor, createdAt }: RepositoryRow): void {
