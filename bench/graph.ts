@@ -114,7 +114,8 @@ async function ask(graph: GraphStore, commits: number) {
     }),
     page: await timesOf(async () => {
       const { id } = random(2) === 0 ? await any() : { id: tip };
-      return () => log(graph, repo, { revision: id, firstParent: false, limit: pageCommits });
+      return () =>
+        log({ graph, log: { id: 'lbench' } }, repo, { revision: id, firstParent: false, limit: pageCommits });
     }),
     base: await timesOf(async () => {
       const [a, b] = [

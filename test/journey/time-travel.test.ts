@@ -1,3 +1,4 @@
+import * as commit from '#proto/gen/varve/v1/commit';
 import * as ref from '#proto/gen/varve/v1/ref';
 import { layer } from '../fixture/layer-builder.js';
 import { grpcAddress, GrpcCaller } from './harness/grpc.js';
@@ -90,6 +91,58 @@ describe('every question, as of', () => {
         .split('\n')
         .map((line) => line.split(' ').at(-1)),
     ).toEqual(['two', 'one', 'genesis']);
+  });
+});
+
+describe('a ref at a position', () => {
+  const revision = (i: number): string => `main@{position:${steps[i]!.position}}`;
+  /** What `?at=` says of the same. */
+  const expected = async (i: number): Promise<string> => {
+    const { stdout } = await varve('rev-parse', 'main', '--repo', 'app', '--at', steps[i]!.position);
+    return stdout.trim();
+  };
+
+  it('is what it was then, by the command, REST and gRPC', async () => {
+    const caller = new GrpcCaller(grpcAddress(server));
+    try {
+      for (const i of steps.keys()) {
+        const then = await expected(i);
+        expect((await varve('rev-parse', revision(i), '--repo', 'app')).stdout.trim()).toBe(then);
+        const rest = await fetch(`${server.url}/api/v1/repos/app/resolve?rev=${encodeURIComponent(revision(i))}`);
+        expect(await rest.json()).toMatchObject({ commit: then });
+        const asked = commit.ResolveRequest.create({ repo: 'app', rev: revision(i) });
+        const { messages } = await caller.call(commit.CommitServiceService.resolve, [asked]);
+        expect(messages).toMatchObject([{ commit: then }]);
+      }
+    } finally {
+      caller.close();
+    }
+  });
+
+  it('without a name is the default branch, and is a target of a rollback', async () => {
+    const bare = `@{position:${steps[0]!.position}}`;
+    const { code, stdout } = await varve('rev-parse', bare, '--repo', 'app');
+    expect({ code, commit: stdout.trim() }).toEqual({ code: 0, commit: await expected(0) });
+    await varve('branch', 'back', 'main', '--repo', 'app');
+    const { position } = (await varve.lines<{ position: string }>('reflog', 'back', '--repo', 'app'))[0]!;
+    await varve('reset', 'back', 'main~1', '--repo', 'app');
+    expect((await varve('rollback', 'back', '--to', `@{position:${position}}`, '--repo', 'app')).code).toBe(0);
+    const [back, main] = (await varve('rev-parse', 'back', 'main', '--repo', 'app')).stdout.trim().split('\n');
+    expect(back).toBe(main);
+  });
+
+  it.each([
+    ['of another log', 'lother.0.1', 410, 'POSITION_UNKNOWN'],
+    ['of a partition that is not there', 'LOG.9.1', 410, 'POSITION_UNKNOWN'],
+    ['behind the end of the log', 'LOG.0.99999', 503, 'NOT_PROJECTED'],
+    ['before the repository', 'LOG.0.0', 404, 'COMMIT_UNKNOWN'],
+    ['that is none', 'LOG', 400, 'NAME_INVALID'],
+  ])('%s is refused', async (_what, template, status, code) => {
+    const place = template.replace('LOG', steps[0]!.position.split('.')[0]!);
+    const answer = await fetch(
+      `${server.url}/api/v1/repos/app/resolve?rev=${encodeURIComponent(`main@{position:${place}}`)}`,
+    );
+    expect(await answer.json()).toMatchObject({ status, code });
   });
 });
 

@@ -3,16 +3,15 @@ import type { CommitRow } from '#core/graph-row';
 import type { LayerStack } from '#core/layer-stack';
 import type { RepositoryName } from '#core/name';
 import type { BlobReader } from '#ports/blob-store';
-import type { GraphReader } from '#ports/graph-store';
 import { type KnownStacks, layerStackOf } from '#ports/read-stack';
 import type { RootfsTree } from '#union/rootfs-tree';
+import type { Placed } from './await-position.js';
 import type { IndexSource } from './content-digests.js';
 import { commitForTree } from './platform-commit.js';
 import { resolve } from './resolve.js';
 
 /** What questions about files are answered from. Layers are opened for content alone; all else is in their indexes. */
-export interface FileSources {
-  readonly graph: GraphReader;
+export interface FileSources extends Placed {
   readonly trees: KnownStacks & { tree(repo: RepositoryName, stack: LayerStack): Promise<RootfsTree> };
   readonly layers: IndexSource & { open(repo: RepositoryName, diffId: DiffId): Promise<BlobReader> };
 }
@@ -26,7 +25,7 @@ export interface CommitTree {
 
 /** @throws what `resolve`, `commitForTree` and `TreeStore.tree` throw */
 export async function commitTree(sources: FileSources, repo: RepositoryName, revision: string): Promise<CommitTree> {
-  const { commit: named, warning } = await resolve(sources.graph, repo, revision);
+  const { commit: named, warning } = await resolve(sources, repo, revision);
   const commit = await commitForTree(sources.graph, named, null);
   return { commit, tree: await treeOf(sources, commit), warning };
 }

@@ -55,7 +55,7 @@ export async function diff(
   question: DiffQuestion,
 ): Promise<Diff> {
   const { graph } = sources;
-  const named = await resolve(graph, repo, question.to);
+  const named = await resolve(sources, repo, question.to);
   // A commit that groups platforms has no files of its own: compared with another one, its only image is meant.
   const to = question.from === null ? named : { ...named, commit: await commitForTree(graph, named.commit, null) };
   const from = await fromOf(sources, repo, question, to.commit);
@@ -84,16 +84,17 @@ interface From {
 }
 
 async function fromOf(
-  { graph }: FileSources,
+  sources: FileSources,
   repo: RepositoryName,
   question: DiffQuestion,
   to: CommitRow,
 ): Promise<From> {
+  const { graph } = sources;
   if (question.from === null) {
     const [parent] = to.parents;
     return { commit: parent === undefined ? null : await commitAt(graph, repo, parent), warning: null };
   }
-  const named = await resolve(graph, repo, question.from);
+  const named = await resolve(sources, repo, question.from);
   const from = { ...named, commit: await commitForTree(graph, named.commit, null) };
   if (!question.fromMergeBase) return from;
   const [base, ...others] = await mergeBase(graph, from.commit, to);

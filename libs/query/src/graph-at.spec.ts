@@ -1,9 +1,9 @@
 import type { CommitId } from '#core/commit';
 import type { RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
-import type { GraphReader } from '#ports/graph-store';
 import { type MemoryHistory, openMemoryHistory } from '../../../test/fixture/memory-history.js';
 import { Random } from '../../../test/oracle/random.js';
+import type { Placed } from './await-position.js';
 import { GraphAt, type Moment } from './graph-at.js';
 import { log } from './log.js';
 import { readReflog } from './reflog.js';
@@ -13,7 +13,8 @@ import { resolve } from './resolve.js';
 const seed = Number(process.env['VARVE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
 /** What can be asked of a repository, as one value. */
-async function everything(graph: GraphReader, repo: RepositoryName, ids: readonly CommitId[]) {
+async function everything(placed: Placed, repo: RepositoryName, ids: readonly CommitId[]) {
+  const { graph } = placed;
   const refs = await graph.refs(repo);
   const names = ['main', 'side', 'v1', 'v2'];
   const settled = async (ask: Promise<unknown>) => ask.catch(({ code }: { code: string }) => code);
@@ -24,10 +25,10 @@ async function everything(graph: GraphReader, repo: RepositoryName, ids: readonl
     commits: await graph.commits(repo, { limit: 100 }),
     found: await Promise.all(ids.map(async (id) => (await graph.commitsByPrefix(repo, id.slice(0, 4), 3)).length)),
     former: await Promise.all(
-      names.flatMap((name) => [0, 1, 2].map((n) => settled(resolve(graph, repo, `${name}@{${n}}`)))),
+      names.flatMap((name) => [0, 1, 2].map((n) => settled(resolve(placed, repo, `${name}@{${n}}`)))),
     ),
     logs: await Promise.all(
-      names.map((name) => settled(log(graph, repo, { revision: name, firstParent: false, limit: 20 }))),
+      names.map((name) => settled(log(placed, repo, { revision: name, firstParent: false, limit: 20 }))),
     ),
   };
 }
@@ -55,18 +56,18 @@ describe(`the graph at a moment (VARVE_TEST_SEED=${seed})`, () => {
       const { offset, partition: row } = await graph.checkpoint(partition);
       const position = { type: 'position', position: { log: history.log.id, partition, offset } } as const;
       const hasMoved = (await graph.reflog(repo, { limit: 1 }))[0]?.offset === offset;
-      const answers = await everything(graph, repo, ids);
+      const answers = await everything(history, repo, ids);
       steps.push({ position, movedAtMs: hasMoved ? row.time : null, answers, known: ids.length });
     }
     for (const [i, { position, movedAtMs, answers, known }] of steps.entries()) {
-      const told = await everything(new GraphAt(graph, position), repo, ids.slice(0, known));
+      const told = await everything({ ...history, graph: new GraphAt(graph, position) }, repo, ids.slice(0, known));
       expect({ step: i, ...told }).toEqual({ step: i, ...(answers as object) });
       if (movedAtMs === null) continue;
       // The time of a move means all until the next one.
       const next = steps.findIndex(({ movedAtMs: ms }, j) => j > i && ms !== null && ms !== movedAtMs);
       const last = steps.at(next === -1 ? -1 : next - 1)!;
       const atTime = new GraphAt(graph, { type: 'time', ms: movedAtMs });
-      const toldThen = await everything(atTime, repo, ids.slice(0, last.known));
+      const toldThen = await everything({ ...history, graph: atTime }, repo, ids.slice(0, last.known));
       expect({ step: i, ...toldThen }).toEqual({ step: i, ...(last.answers as object) });
     }
   });

@@ -18,7 +18,7 @@ export interface CommitLints {
 
 /** @throws what `resolve` and `TreeStore.tree` throw @see union/SPEC 4.4 */
 export async function lintsOf(sources: FileSources, repo: RepositoryName, revision: string): Promise<CommitLints> {
-  const { commit: row } = await resolve(sources.graph, repo, revision);
+  const { commit: row } = await resolve(sources, repo, revision);
   const { layers } = await readCommit(sources.graph, row);
   const rows = await Promise.all(layers.map((diffId) => knownLayer(sources.graph, repo, diffId)));
   return {

@@ -24,7 +24,7 @@ afterAll(() => history.close());
 async function pages(question: { readonly revision: string; readonly firstParent: boolean; readonly limit: number }) {
   const found: string[] = [];
   for (let cursor: string | undefined; ;) {
-    const page = await log(history.graph, repo, { ...question, cursor });
+    const page = await log(history, repo, { ...question, cursor });
     found.push(page.commits.map(({ row }) => names.get(row.id)).join(' '));
     if (page.cursor === null) return found;
     cursor = page.cursor;
@@ -64,12 +64,12 @@ describe('log', () => {
   });
 
   it('tells the refs that point at a commit', async () => {
-    const { commits } = await log(history.graph, repo, { revision: 'main', firstParent: false, limit: 3 });
+    const { commits } = await log(history, repo, { revision: 'main', firstParent: false, limit: 3 });
     expect(commits.map(({ refs }) => refs)).toEqual([['refs/heads/main'], [], ['refs/tags/v1']]);
   });
 
   it.each(['', 'zzzzzz', '1.', '-1', '5.9', '1.2.3.4'])('refuses the cursor "%s"', async (cursor) => {
     const question = { revision: 'main', firstParent: false, limit: 10, cursor };
-    await expect(log(history.graph, repo, question)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    await expect(log(history, repo, question)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 });

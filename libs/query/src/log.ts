@@ -4,6 +4,7 @@ import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
 import { type CommitRevision, parseRevision } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
+import type { Placed } from './await-position.js';
 import { knownRepository } from './known-repository.js';
 import { commitAt, type PlacedCommit, readCommit } from './read-commit.js';
 import { refsByCommit } from './refs.js';
@@ -29,11 +30,12 @@ export interface LogPage {
  * that come next, so a page costs what it shows, at any depth, and the pages are one answer while branches move.
  * @throws what `resolve` throws, REQUEST_INVALID for a cursor that is none of ours, LIMIT_EXCEEDED
  */
-export async function log(graph: GraphReader, repo: RepositoryName, question: LogQuestion): Promise<LogPage> {
+export async function log(placed: Placed, repo: RepositoryName, question: LogQuestion): Promise<LogPage> {
+  const { graph } = placed;
   if (question.limit > limit.pageMax) {
     throw new VarveError('LIMIT_EXCEEDED', `a page of ${question.limit} commits is over the limit of ${limit.pageMax}`);
   }
-  const start = await startOf(graph, repo, question);
+  const start = await startOf(placed, repo, question);
   const frontier = new Frontier(start.shown);
   const hidden = new Frontier(start.hidden);
   const refs = await refsByCommit(graph, repo);
@@ -56,7 +58,8 @@ interface LogStart {
   readonly hidden: readonly number[];
 }
 
-async function startOf(graph: GraphReader, repo: RepositoryName, question: LogQuestion): Promise<LogStart> {
+async function startOf(placed: Placed, repo: RepositoryName, question: LogQuestion): Promise<LogStart> {
+  const { graph } = placed;
   if (question.cursor !== undefined) {
     await knownRepository(graph, repo);
     const [shown = '', hidden, ...more] = question.cursor.split('_');
@@ -69,9 +72,9 @@ async function startOf(graph: GraphReader, repo: RepositoryName, question: LogQu
   const text = question.revision;
   const revision = parseRevision(text);
   if (revision.type !== 'range' && revision.type !== 'symmetric-range') {
-    return { shown: [(await resolve(graph, repo, text)).commit.seq], hidden: [] };
+    return { shown: [(await resolve(placed, repo, text)).commit.seq], hidden: [] };
   }
-  const side = async (of: CommitRevision) => (await resolveRevision(graph, repo, { text, revision: of })).commit;
+  const side = async (of: CommitRevision) => (await resolveRevision(placed, repo, { text, revision: of })).commit;
   const [from, to] = [await side(revision.from), await side(revision.to)];
   if (revision.type === 'range') return { shown: [to.seq], hidden: [from.seq] };
   const bases = await mergeBase(graph, from, to);

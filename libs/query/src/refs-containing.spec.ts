@@ -12,7 +12,7 @@ it('lists the refs from which a commit can be reached, on the first parent or be
   for (const [ref, to] of [['heads/left', left], ['heads/merge', merge], ['tags/merged', merge], ['tags/right', right], ['heads/gone', right]] as const) await history.point(repo, ref, to); // prettier-ignore
   await history.point(repo, 'heads/gone', null);
   const containing = async (id: string) =>
-    (await refsContaining(history.graph, (await resolve(history.graph, repo, id)).commit)).map(({ ref }) => ref);
+    (await refsContaining(history.graph, (await resolve(history, repo, id)).commit)).map(({ ref }) => ref);
 
   expect(await containing(right)).toEqual(['refs/heads/merge', 'refs/tags/merged', 'refs/tags/right']);
   expect(await containing(merge)).toEqual(['refs/heads/merge', 'refs/tags/merged']);

@@ -2,6 +2,7 @@ import { type CommitId, genesis } from '#core/commit';
 import { digestFromHex, digestOf, hexOf } from '#core/digest';
 import { isVarveError } from '#core/error';
 import { parseRefName, type RepositoryName } from '#core/name';
+import { formatPosition } from '#core/position';
 import { layerNamed, type MemoryHistory, openMemoryHistory } from '../../../test/fixture/memory-history.js';
 import { resolve, resolveRefName } from './resolve.js';
 
@@ -56,22 +57,22 @@ describe('resolve', () => {
     [`sha256:${hexOf(config)}`, 'right'],
     [hexOf(config).slice(0, 12), 'right'],
   ])('takes %s for the commit %s', async (text, name) => {
-    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id[name]);
+    expect((await resolve(history, repo, text)).commit.id).toBe(id[name]);
   });
 
   it('finds a commit by its id, whole or short', async () => {
     for (const text of [id.left, id.left.slice(0, 12)]) {
-      expect((await resolve(history.graph, repo, text)).commit.id).toBe(id.left);
+      expect((await resolve(history, repo, text)).commit.id).toBe(id.left);
     }
   });
 
   it('finds the first commit that has a layer', async () => {
     const text = hexOf(layerNamed('left')).slice(0, 16);
-    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id.left);
+    expect((await resolve(history, repo, text)).commit.id).toBe(id.left);
   });
 
   it('takes the tag when a branch has the same name, and says so', async () => {
-    const { commit, ref, warning } = await resolve(history.graph, repo, 'v1');
+    const { commit, ref, warning } = await resolve(history, repo, 'v1');
     expect({ commit: commit.id, ref }).toEqual({ commit: id.left, ref: 'refs/tags/v1' });
     expect(warning).toBe('"v1" is ambiguous: refs/tags/v1 is used, and there is refs/heads/v1');
   });
@@ -91,11 +92,12 @@ describe('resolve', () => {
     ['main@{2015-01-01}', 'COMMIT_UNKNOWN', /main was first set at 2026-01-01T.*, after 2015-01-01T/],
     ['main@{9999-01-01}', 'COMMIT_UNKNOWN', /9999-01-01T00:00:00.000Z is in the future/],
     ['nope@{yesterday}', 'REF_UNKNOWN', /no ref "nope"/],
-    ['main@{position:log.0.1}', 'UNSUPPORTED', /at a position/],
+    ['main@{position:lother.0.1}', 'POSITION_UNKNOWN', /lother.0.1 is not of this log/],
+    ['nope@{position:lother.0.1}', 'REF_UNKNOWN', /no ref "nope"/],
     [':/no such text', 'COMMIT_UNKNOWN', /has "no such text" in its message/],
     ['~1', 'NAME_INVALID', /needs a revision before it/],
   ])('refuses %s with %s', async (text, code, message) => {
-    const error = await resolve(history.graph, repo, text).catch((thrown: unknown) => thrown);
+    const error = await resolve(history, repo, text).catch((thrown: unknown) => thrown);
     expect(isVarveError(error) && error.code).toBe(code);
     expect(isVarveError(error) && error.message).toMatch(message);
   });
@@ -105,7 +107,7 @@ describe('resolve', () => {
     [':/e', 'merge'],
     [':/igh', 'right'],
   ])('takes %s for the newest commit %s that a ref reaches and that says so', async (text, name) => {
-    expect((await resolve(history.graph, repo, text)).commit.id).toBe(id[name]);
+    expect((await resolve(history, repo, text)).commit.id).toBe(id[name]);
   });
 
   it('takes a ref at a time for what it pointed at then, by the times of its moves', async () => {
@@ -114,21 +116,57 @@ describe('resolve', () => {
       const next = moves[at + 1]?.time ?? move.time + 10_000;
       for (const ms of [move.time, next - 1]) {
         const text = `main@{${new Date(ms).toISOString()}}`;
-        expect((await resolve(history.graph, repo, text)).commit.id).toBe(move.to);
+        expect((await resolve(history, repo, text)).commit.id).toBe(move.to);
       }
     }
   });
 
+  it('takes a ref at a position for what it pointed at after that record', async () => {
+    const at = (offset: number): string => formatPosition({ log: history.log.id, partition: 0, offset });
+    const moves = (await history.graph.reflog(repo, { ref: parseRefName('heads/main'), limit: 10 })).toReversed();
+    for (const [i, move] of moves.entries()) {
+      for (let offset = move.offset; offset < (moves[i + 1]?.offset ?? move.offset + 1); offset += 1) {
+        for (const text of ['main', 'HEAD', '']) {
+          const { commit, ref } = await resolve(history, repo, `${text}@{position:${at(offset)}}`);
+          expect({ commit: commit.id, ref }).toEqual({ commit: move.to, ref: null });
+        }
+      }
+    }
+    expect((await resolve(history, repo, `main@{position:${at(moves[2]!.offset)}}~1`)).commit.id).toBe(id.base);
+  });
+
+  it('says what a ref was at a position where it pointed nowhere', async () => {
+    const [deleted, made] = await history.graph.reflog(repo, { ref: parseRefName('heads/gone'), limit: 2 });
+    const ask = (offset: number) => resolve(history, repo, `gone@{position:${history.log.id}.0.${offset}}`);
+    expect((await ask(made!.offset)).commit.id).toBe(id.left);
+    await expect(ask(made!.offset - 1)).rejects.toMatchObject({
+      code: 'COMMIT_UNKNOWN',
+      message: expect.stringMatching(/not there yet/),
+    });
+    await expect(ask(deleted!.offset)).rejects.toMatchObject({
+      code: 'COMMIT_UNKNOWN',
+      message: expect.stringMatching(/was deleted at/),
+    });
+  });
+
+  it.each([
+    ['behind the end of the log', '0.99999', 'NOT_PROJECTED', /is not visible yet: the graph is at/],
+    ['of a partition that is not there', '1.1', 'POSITION_UNKNOWN', /is not of this log/],
+  ])('refuses a position %s', async (_what, place, code, message) => {
+    const asked = resolve(history, repo, `main@{position:${history.log.id}.${place}}`);
+    await expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
   it('counts a time that is so long ago from now', async () => {
     const [newest, before] = await history.graph.reflog(repo, { ref: parseRefName('heads/main'), limit: 2 });
-    const at = async (text: string, nowMs: number) => (await resolve(history.graph, repo, text, nowMs)).commit.id;
+    const at = async (text: string, nowMs: number) => (await resolve(history, repo, text, nowMs)).commit.id;
     expect(await at('main@{yesterday}', newest!.time + 86_400_000)).toBe(newest!.to);
     expect(await at('main@{1.day.ago}', newest!.time + 86_399_999)).toBe(before!.to);
     expect(await at('main@{2 hours ago}', newest!.time + 7_200_000)).toBe(newest!.to);
   });
 
   it('says that a ref was deleted at the time', async () => {
-    const error = await resolve(history.graph, repo, 'gone@{0.seconds.ago}').catch((thrown: unknown) => thrown);
+    const error = await resolve(history, repo, 'gone@{0.seconds.ago}').catch((thrown: unknown) => thrown);
     expect(isVarveError(error, 'COMMIT_UNKNOWN') && error.message).toMatch(/gone was deleted then/);
   });
 
@@ -139,7 +177,7 @@ describe('resolve', () => {
       const twin = seen.get(commit.slice(0, 4));
       seen.set(commit.slice(0, 4), commit);
       if (!twin) continue;
-      const error = await resolve(history.graph, repo, commit.slice(0, 4)).catch((thrown: unknown) => thrown);
+      const error = await resolve(history, repo, commit.slice(0, 4)).catch((thrown: unknown) => thrown);
       expect(isVarveError(error, 'REVISION_AMBIGUOUS')).toBe(true);
       type Candidate = { readonly kind: string; readonly commit: string; readonly subject: string };
       const { candidates } = (error as { detail: { candidates: readonly Candidate[] } }).detail;
@@ -150,9 +188,9 @@ describe('resolve', () => {
   });
 
   it('proposes names that are spelled alike', async () => {
-    const error = await resolve(history.graph, repo, 'maim').catch((thrown: unknown) => thrown);
+    const error = await resolve(history, repo, 'maim').catch((thrown: unknown) => thrown);
     expect((error as { detail: { suggestions: string[] } }).detail.suggestions).toContain('main');
-    const unknown = await resolve(history.graph, 'ap' as RepositoryName, 'main').catch((thrown: unknown) => thrown);
+    const unknown = await resolve(history, 'ap' as RepositoryName, 'main').catch((thrown: unknown) => thrown);
     expect(isVarveError(unknown, 'REPOSITORY_UNKNOWN') && unknown.detail['suggestions']).toEqual(['app']);
   });
 });

@@ -5,6 +5,8 @@ import type { CommitRow } from '#core/graph-row';
 import { type RefName, type RepositoryName, shortRefName } from '#core/name';
 import { type CommitRevision, type NamedRevision, parseRevision } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
+import type { Placed } from './await-position.js';
+import { commitAtPosition } from './commit-at-position.js';
 import { commitAtTime } from './commit-at-time.js';
 import { commitByMessage } from './commit-by-message.js';
 import { commitByHex, commitByShortId } from './short-id.js';
@@ -22,11 +24,12 @@ export interface Resolved {
 /**
  * The one commit that a revision means at `nowMs`. A bare name is a tag, then a branch, then the first digits of an id.
  * @throws NAME_INVALID (also for a range or a path, which mean no one commit), REPOSITORY_UNKNOWN, REF_UNKNOWN,
- * COMMIT_UNKNOWN, REVISION_AMBIGUOUS with the candidates, LIMIT_EXCEEDED, UNSUPPORTED for the value at a position
+ * COMMIT_UNKNOWN, REVISION_AMBIGUOUS with the candidates, LIMIT_EXCEEDED; POSITION_UNKNOWN and NOT_PROJECTED for the value
+ * at a position
  * @see surface.md 4.2
  */
 export async function resolve(
-  graph: GraphReader,
+  placed: Placed,
   repo: RepositoryName,
   text: string,
   nowMs: number = Date.now(),
@@ -39,19 +42,19 @@ export async function resolve(
     case 'path':
       throw notOne(text, 'a path in a tree, and a commit is asked for', ['varve cat', 'varve ls']);
     default:
-      return resolveRevision(graph, repo, { text, revision, nowMs });
+      return resolveRevision(placed, repo, { text, revision, nowMs });
   }
 }
 
 /** The same for one that is parsed already, a side of a range say; `text` is for messages. @throws as `resolve` */
 export async function resolveRevision(
-  graph: GraphReader,
+  { graph, log }: Placed,
   repo: RepositoryName,
   asked: { readonly text: string; readonly revision: CommitRevision; readonly nowMs?: number },
 ): Promise<Resolved> {
   await knownRepository(graph, repo);
   const { text, revision, nowMs = Date.now() } = asked;
-  return evaluate({ graph, repo, text, nowMs }, revision);
+  return evaluate({ graph, log, repo, text, nowMs }, revision);
 }
 
 /**
@@ -64,13 +67,17 @@ export async function resolveRefName(graph: GraphReader, repo: RepositoryName, t
   if (revision.type !== 'name' && revision.type !== 'ref' && revision.type !== 'head') {
     throw new VarveError('NAME_INVALID', `"${text}" names a commit where a ref is asked for`, { text });
   }
-  return (await findRefs({ graph, repo, text, nowMs: 0 }, revision)).ref;
+  return (await findRefs({ graph, repo, text }, revision)).ref;
 }
 
-interface Question {
+/** What names of refs are looked for in. */
+interface Named {
   readonly graph: GraphReader;
   readonly repo: RepositoryName;
   readonly text: string;
+}
+
+interface Question extends Named, Placed {
   readonly nowMs: number;
 }
 
@@ -103,8 +110,10 @@ async function evaluate(question: Question, revision: CommitRevision): Promise<R
       const { ref, warning } = await findRefs(question, revision.of);
       return only(await commitAtTime(question, { ref, time: revision.time }), warning);
     }
-    case 'at-position':
-      throw unsupported(text, 'the value of a ref at a position (@{position:…})');
+    case 'at-position': {
+      const { ref, warning } = await findRefs(question, revision.of);
+      return only(await commitAtPosition(question, { ref, position: revision.position }), warning);
+    }
     case 'message':
       return only(await commitByMessage(graph, repo, revision.text));
     default:
@@ -131,7 +140,7 @@ interface FoundRef {
 }
 
 /** The ref that a name means, which may be deleted now. */
-async function findRefs(question: Question, named: NamedRevision): Promise<FoundRef> {
+async function findRefs(question: Named, named: NamedRevision): Promise<FoundRef> {
   const { graph, repo } = question;
   switch (named.type) {
     case 'ref':
@@ -149,11 +158,7 @@ async function findRefs(question: Question, named: NamedRevision): Promise<Found
   }
 }
 
-async function existingRefs(
-  { graph, repo }: Question,
-  name: string,
-  alsoDeleted: boolean,
-): Promise<FoundRef | undefined> {
+async function existingRefs({ graph, repo }: Named, name: string, alsoDeleted: boolean): Promise<FoundRef | undefined> {
   const found: RefName[] = [];
   for (const ref of refsNamed(name)) {
     const value = await graph.ref(repo, ref);
@@ -216,8 +221,4 @@ function only(commit: CommitRow, warning: string | null = null): Resolved {
 
 function notOne(text: string, form: string, verbs: readonly string[]): VarveError {
   return new VarveError('NAME_INVALID', `"${text}" is ${form}: see ${verbs.join(' and ')}`, { text });
-}
-
-function unsupported(text: string, form: string): VarveError {
-  return new VarveError('UNSUPPORTED', `"${text}" is ${form}; this is understood and not answered yet`, { text, form });
 }

@@ -3,8 +3,8 @@ import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
 import type { BlobReader } from '#ports/blob-store';
-import type { GraphReader } from '#ports/graph-store';
 import { readBlob } from '#ports/read-blob';
+import type { Placed } from './await-position.js';
 import { type PlacedCommit, readCommit } from './read-commit.js';
 import { refsByCommit } from './refs.js';
 import { resolve } from './resolve.js';
@@ -22,11 +22,11 @@ export interface BlobOpener {
 
 /** @throws what `resolve` throws; BLOB_UNKNOWN or CORRUPT when the configuration is lost or damaged */
 export async function show(
-  { graph, layers }: { readonly graph: GraphReader; readonly layers: BlobOpener },
+  { graph, log, layers }: Placed & { readonly layers: BlobOpener },
   repo: RepositoryName,
   revision: string,
 ): Promise<ShownCommit> {
-  const { commit: row, warning } = await resolve(graph, repo, revision);
+  const { commit: row, warning } = await resolve({ graph, log }, repo, revision);
   const commit = await readCommit(graph, row);
   const refs = (await refsByCommit(graph, repo)).get(row.id) ?? [];
   return {

@@ -6,11 +6,11 @@ import type { Engine } from '../engine.js';
 
 /** The branches and tags by name; with `contains`, those from which the commit of that revision can be reached. */
 export async function refsOf(
-  { graph }: Engine,
+  engine: Engine,
   repo: RepositoryName,
   contains: string | undefined,
 ): Promise<readonly ExistingRef[]> {
-  if (contains === undefined) return listRefs(graph, repo);
-  const { commit } = await resolve(graph, repo, contains);
-  return refsContaining(graph, commit);
+  if (contains === undefined) return listRefs(engine.graph, repo);
+  const { commit } = await resolve(engine, repo, contains);
+  return refsContaining(engine.graph, commit);
 }

@@ -41,7 +41,7 @@ export async function putRef(
   },
   context: WriteContext,
 ): Promise<WrittenRef> {
-  const { commit } = await resolve(engine.graph, asked.repo, asked.to);
+  const { commit } = await resolve(engine, asked.repo, asked.to);
   if (asked.mode !== 'force') return move(engine, { ...asked, to: commit.id }, context);
   const before = await readRef(engine.graph, asked.repo, asked.ref);
   checkLease(asked, before);
@@ -91,7 +91,7 @@ export async function rollbackRef(
   const { repo, expect, to, moveTag } = asked;
   const { ref } = await getRef(graph, repo, await resolveRefName(graph, repo, asked.ref));
   if (isTag(ref) && !moveTag) throw tagStays(ref);
-  const { commit } = await resolve(graph, repo, to.startsWith('@{') ? `${ref}${to}` : to);
+  const { commit } = await resolve(engine, repo, to.startsWith('@{') ? `${ref}${to}` : to);
   return move(engine, { repo, ref, expect, to: commit.id, mode: 'force', operation: 'rollback' }, context);
 }
 

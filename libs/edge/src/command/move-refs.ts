@@ -36,7 +36,7 @@ export async function putRefs(
   const targets = [];
   for (const { wish, before } of read) {
     const { ref, mode, expect } = wish;
-    const to = wish.to === null ? null : (await resolve(graph, repo, wish.to)).commit.id;
+    const to = wish.to === null ? null : (await resolve(engine, repo, wish.to)).commit.id;
     if (to !== null) checkLease({ repo, ...wish }, before);
     const expected = expectedValue(expect, before);
     if (expected === 'present' && !seen) throw notThere(ref, before);

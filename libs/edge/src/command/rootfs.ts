@@ -19,12 +19,12 @@ export interface OpenedBytes {
 
 /** The commit whose files a revision means; `platform` chooses from an image for several. @throws REVISION_AMBIGUOUS, and what resolving throws */
 export async function rootfsCommit(
-  { graph }: Engine,
+  engine: Engine,
   repo: RepositoryName,
   { rev, platform }: { readonly rev: string; readonly platform: string | undefined },
 ): Promise<CommitRow> {
-  const found = await resolve(graph, repo, rev);
-  return commitForTree(graph, found.commit, platform === undefined ? null : parsePlatform(platform));
+  const found = await resolve(engine, repo, rev);
+  return commitForTree(engine.graph, found.commit, platform === undefined ? null : parsePlatform(platform));
 }
 
 /** Known without reading anything: equal stacks written by equal code are equal bytes. */

@@ -49,7 +49,7 @@ export function commitService(engine: Engine, calls: Calls): Served {
       const repo = parseRepositoryName(asked.repo);
       const { rev: revision = 'HEAD', cursor: from, firstParent } = asked;
       const pageSize = pageSizeOf(asked.pageSize, { standard: 100, max: limit.pageMax });
-      const page = await log(then.graph, repo, { revision, cursor: from, firstParent, limit: pageSize });
+      const page = await log(then, repo, { revision, cursor: from, firstParent, limit: pageSize });
       const commits = page.commits.map((commit) => commitMessage(then, commit));
       yield* pageOf(commits, bytesOf, (some, isLast) => ({ commits: some, cursor: isLast ? (page.cursor ?? undefined) : undefined })); // prettier-ignore
     }),
@@ -64,14 +64,14 @@ export function commitService(engine: Engine, calls: Calls): Served {
         configurationJson: configuration === null ? undefined : JSON.stringify(configuration),
       };
     }),
-    resolve: calls.ask(async ({ repo, rev }, { engine: { graph } }) => {
-      const { commit, ref, warning } = await resolve(graph, parseRepositoryName(repo), rev);
+    resolve: calls.ask(async ({ repo, rev }, { engine: then }) => {
+      const { commit, ref, warning } = await resolve(then, parseRepositoryName(repo), rev);
       return absent({ commit: commit.id, ref, warning });
     }),
-    mergeBase: calls.ask(async ({ repo: name, a, b }, { engine: { graph } }) => {
+    mergeBase: calls.ask(async ({ repo: name, a, b }, { engine: then }) => {
       const repo = parseRepositoryName(name);
-      const [one, other] = [await resolve(graph, repo, a), await resolve(graph, repo, b)];
-      return { bases: (await mergeBase(graph, one.commit, other.commit)).map(({ id }) => id) };
+      const [one, other] = [await resolve(then, repo, a), await resolve(then, repo, b)];
+      return { bases: (await mergeBase(then.graph, one.commit, other.commit)).map(({ id }) => id) };
     }),
   };
   return { definition: CommitServiceService, server };

@@ -77,9 +77,8 @@ export class DiffController {
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: mergeBaseQuery }) { a, b }: z.infer<typeof mergeBaseQuery>,
   ): Promise<z.infer<typeof schema.mergeBase>> {
-    const { graph } = engine;
-    const [one, other] = [await resolve(graph, repo, a), await resolve(graph, repo, b)];
-    return { bases: (await mergeBase(graph, one.commit, other.commit)).map(({ id }) => id) };
+    const [one, other] = [await resolve(engine, repo, a), await resolve(engine, repo, b)];
+    return { bases: (await mergeBase(engine.graph, one.commit, other.commit)).map(({ id }) => id) };
   }
 
   @Get('usage')

@@ -55,7 +55,7 @@ export class LogController {
     @Query({ schema: logQuery }) { rev, firstParent, ...page }: z.infer<typeof logQuery>,
   ) {
     const question = { ...page, revision: rev, firstParent: firstParent === 'true' || firstParent === '1' };
-    const { commits, cursor } = await log(engine.graph, repo, question);
+    const { commits, cursor } = await log(engine, repo, question);
     return { commits: commits.map((commit) => renderCommit(engine, commit)), cursor };
   }
 
@@ -86,7 +86,7 @@ export class LogController {
     @Param('repo', RepositoryPipe) repo: RepositoryName,
     @Query({ schema: resolveQuery }) { rev }: z.infer<typeof resolveQuery>,
   ) {
-    const { commit, ref, warning } = await resolve(engine.graph, repo, rev);
+    const { commit, ref, warning } = await resolve(engine, repo, rev);
     return { commit: commit.id, ref, warning };
   }
 
