@@ -72,8 +72,8 @@ export class AuditTree {
       rows.push({ offset: record.offset, entry, moves: from.moves + paths.length, about: record.about });
       this.#tiles.add(record.offset, leafHash(entry));
     }
-    this.#size = { entries: from.entries + rows.length, moves: from.moves + paths.length };
     const appended = await this.#store.append(this.#tree, { from, rows, paths, tiles: this.#tiles.take() });
+    if (appended) this.#size = { entries: from.entries + rows.length, moves: from.moves + paths.length };
     this.#forgetOldest();
     return appended;
   }

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isVarveError, VarveError } from '#core/error';
-import { encodeEvent } from '#core/event-codec';
+import { VarveError } from '#core/error';
 import { limit } from '#core/limit';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
@@ -8,33 +7,32 @@ import type { AuditStore } from '#ports/audit-store';
 import type { Clock } from '#ports/clock';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import type { AuditWriter } from './audit-writer.js';
 import { type AuditFinding, checkAudit } from './check-audit.js';
-import { logName, openCheckpoint, originOf } from './checkpoint.js';
+import { openCheckpoint } from './checkpoint.js';
 import { entryAt, firstAfter } from './entry-at.js';
-import { AuditFollower } from './follow-audit.js';
 import { consistencyProof, toBase64 } from './merkle.js';
-import { Notary } from './notary.js';
-import { type NoteSigner, parseNote } from './note.js';
+import { type NoteVerifier, parseNote, parseVerifier } from './note.js';
 import { type PublishedTree, proveRecord, proveRef } from './prove.js';
 import { hashReader, readTile } from './read-hashes.js';
 import { encodeBundle, encodeHashes, parseTilePath, tileWidth } from './tile.js';
-import { appendCheckpoints, lastBodies } from './top-tree.js';
+import { newestSizes } from './top-tree.js';
 
 export interface AuditorOptions {
   readonly log: EventLog;
   readonly graph: GraphReader;
   readonly store: AuditStore;
-  readonly signer: NoteSigner;
   readonly clock: Clock;
-  /** So many unpredictable bytes. */
-  readonly random: (sizeBytes: number) => Uint8Array;
-  /** How often what is new is signed. */
-  readonly intervalMs: number;
-  /** How often a checkpoint is told to the log itself, where something is new. */
-  readonly tellMs?: number;
+  /** Who signs, when that is this process; else another one does, and is asked to. */
+  readonly writer?: Pick<AuditWriter, 'sign' | 'failure' | 'verifier'> | undefined;
+  /** How long a signature of another process is waited for. */
+  readonly signatureMs?: number;
 }
 
-const tellMsStandard = 600_000;
+/** The notary of another process answers wishes at once; this is for one that is busy, or is being started again. */
+const signatureMsStandard = 10_000;
+const lookMsMin = 2;
+const lookMsMax = 250;
 
 /** When or where a question is about: by the log's clock, or at a record. */
 export type AuditPlace =
@@ -43,61 +41,27 @@ export type AuditPlace =
   | { readonly type: 'now' };
 
 /**
- * The audit of one log: the trees that follow it, the notary that signs them now and then, and the proofs. It stops, and
- * says why, when stored bytes contradict what was signed; writes and reads go on.
+ * The reading half of the audit of one log: questions, proofs, tiles and checkpoints, from what the writing half keeps, in
+ * this process or in another. It has the public key alone, and tells why nothing is signed when that is so.
  */
 export class Auditor {
   readonly store: AuditStore;
-  /** Settles when the audit cannot go on. */
-  readonly failed: Promise<VarveError>;
-  readonly #options: Required<AuditorOptions>;
-  readonly #follower: AuditFollower;
-  readonly #notary: Notary;
-  readonly #failed = Promise.withResolvers<VarveError>();
-  readonly #ending = new AbortController();
-  /** Entries of each tree when the log was told of it last, and when that was. */
-  readonly #told: { size: number; at: number }[] = [];
-  #failure: VarveError | undefined;
-  #signing: Promise<void> = Promise.resolve();
+  readonly #options: AuditorOptions;
+  #verifier: NoteVerifier | undefined;
 
-  private constructor(options: AuditorOptions) {
-    this.#options = { tellMs: tellMsStandard, ...options };
-    const { store, signer } = options;
-    this.store = store;
-    this.failed = this.#failed.promise;
-    this.#notary = new Notary(store, signer);
-    this.#follower = new AuditFollower({ ...options, verifier: signer.verifier });
-    void this.#follower.failure.then((error) => this.#fail(error));
-  }
-
-  /** @throws CONFIG_INVALID when the store is of another log, or another key signed its last checkpoint */
-  static async start(options: AuditorOptions): Promise<Auditor> {
-    const { store, log, signer } = options;
-    await store.bind(log.id);
-    if (signer.name !== logName(log.id)) {
-      const message = `the audit key is of ${signer.name}; the log is ${logName(log.id)}: name the key file of this log in VARVE_AUDIT_KEY`;
-      throw new VarveError('CONFIG_INVALID', message, { expected: logName(log.id), actual: signer.name });
-    }
-    const auditor = new Auditor(options);
-    for (let tree = 0; tree < log.partitionCount; tree += 1)
-      await auditor.#notary.checkKey(tree, originOf(log.id, tree));
-    auditor.#follower.start();
-    auditor.#signing = auditor.#signNowAndThen();
-    return auditor;
-  }
-
-  /** What people check with. */
-  get key(): string {
-    return this.#options.signer.verifier.text;
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.#verifier = options.writer?.verifier;
   }
 
   get partitionCount(): number {
     return this.#options.log.partitionCount;
   }
 
-  /** Why it does not go on. */
-  failure(): VarveError | undefined {
-    return this.#failure;
+  /** What people check with. @throws NOT_PROJECTED as long as nobody has signed anything */
+  async publicKey(): Promise<string> {
+    return (await this.#verifierNow()).text;
   }
 
   /**
@@ -105,12 +69,12 @@ export class Auditor {
    * @throws what it failed with; NOT_PROJECTED when the tree is behind for too long
    */
   async published(partition: number): Promise<PublishedTree> {
-    const { log, signer } = this.#options;
+    const { graph, writer } = this.#options;
+    this.#checkPartition(partition);
+    if (!writer) return this.#signedElsewhere(partition, (await graph.checkpoint(partition)).offset + 1);
     await this.caughtUp(partition);
-    const checkpoint = await this.#notary
-      .publish(partition, originOf(log.id, partition))
-      .catch((error: unknown) => this.#refuse(error));
-    return { tree: partition, size: openCheckpoint(checkpoint, signer.verifier).size, checkpoint };
+    await writer.sign(partition);
+    return this.#signed(partition);
   }
 
   /** When the tree of a partition has everything the graph shows now. @throws as `published` */
@@ -118,22 +82,22 @@ export class Auditor {
     this.#checkPartition(partition);
     const { offset } = await this.#options.graph.checkpoint(partition);
     const deadline = AbortSignal.timeout(limit.minPositionWaitMs);
-    while (!this.#failure && (await this.store.size(partition)).entries <= offset) {
-      if (deadline.aborted) {
-        const message = `the audit tree of partition ${partition} is still behind record ${offset}: ask again`;
-        throw new VarveError('NOT_PROJECTED', message, { partition, offset });
-      }
-      await sleep(2);
+    for (let waitMs = lookMsMin; ; waitMs = Math.min(2 * waitMs, lookMsMax)) {
+      await this.#refuseWhenStopped();
+      if ((await this.store.size(partition)).entries > offset) return;
+      if (deadline.aborted) throw behind(partition, offset);
+      await sleep(waitMs);
     }
-    if (this.#failure) throw this.#failure;
   }
 
   /** The newest signed note of a partition, or, for the number after the last one, of the tree over all. @throws as `published` */
   async checkpoint(tree: number): Promise<string> {
     if (tree < this.partitionCount || this.partitionCount === 1) return (await this.published(tree)).checkpoint;
     this.#checkTree(tree);
-    await this.#signAll();
-    return (await this.store.checkpoint(tree)) as string;
+    const { writer } = this.#options;
+    if (!writer) return this.#signedOverAll();
+    await writer.sign(tree);
+    return (await this.#signed(tree)).checkpoint;
   }
 
   /** @throws RANGE_INVALID for sizes that were never signed */
@@ -167,29 +131,25 @@ export class Auditor {
 
   /** @throws TIME_UNKNOWN, POSITION_UNKNOWN, REPOSITORY_UNKNOWN, and as `published` */
   async proveRef(repo: RepositoryName, ref: RefName, place: AuditPlace): Promise<string> {
-    const published = await this.published(partitionOf(repo, this.partitionCount));
+    const published = await this.#covering(partitionOf(repo, this.partitionCount), place);
     const offset = await this.#offsetOf(published, place);
     return proveRef(this.#options, published, { repo, ref, offset });
   }
 
   /** @throws POSITION_UNKNOWN, and as `published` */
   async proveRecord(partition: number, offset: number): Promise<string> {
-    const published = await this.published(partition);
-    await this.#offsetOf(published, { type: 'offset', offset });
+    const place = { type: 'offset', offset } as const;
+    const published = await this.#covering(partition, place);
+    await this.#offsetOf(published, place);
     return proveRecord(this.#options, published, offset);
   }
 
   /** Compares the log with the tree of a partition, and that with what was signed of it. */
-  check(partition: number): AsyncGenerator<AuditFinding> {
-    const { log, store, signer } = this.#options;
-    return checkAudit({ log, store, verifier: signer.verifier }, partition);
-  }
-
-  /** Leaves; the stores stay open. */
-  async close(): Promise<void> {
-    this.#ending.abort();
-    await this.#signing;
-    await this.#follower.stop();
+  async *check(partition: number): AsyncGenerator<AuditFinding> {
+    const { log, store } = this.#options;
+    const isSigned = (await store.checkpoint(partition)) !== undefined;
+    const verifier = isSigned ? await this.#verifierNow() : undefined;
+    yield* checkAudit({ log, store, verifier }, partition);
   }
 
   #checkPartition(partition: number): void {
@@ -223,60 +183,99 @@ export class Auditor {
     throw new VarveError('TIME_UNKNOWN', message, { time: place.ms, first: first.t });
   }
 
-  async #signNowAndThen(): Promise<void> {
-    const { intervalMs, clock, log } = this.#options;
-    for (let tree = 0; tree < log.partitionCount; tree += 1) this.#told.push({ size: 0, at: clock.now() });
-    while (!this.#ending.signal.aborted && !this.#failure) {
-      await sleep(intervalMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
-      if (this.#failure) return;
-      // A store that is away for a while comes back; what contradicts a signature does not.
-      await this.#signAll().catch((error: unknown) =>
-        isVarveError(error) && ['UNAVAILABLE', 'STORAGE_FULL'].includes(error.code) ? undefined : this.#fail(error),
-      );
+  /** A signed tree that has the place: the last one as it is, if it does, where signing anew takes another process. */
+  async #covering(partition: number, place: AuditPlace): Promise<PublishedTree> {
+    this.#checkPartition(partition);
+    if (!this.#options.writer && place.type !== 'now') {
+      await this.#refuseWhenStopped();
+      const last = await this.#lastSigned(partition);
+      if (last && (await this.#covers(last, place))) return last;
+    }
+    return this.published(partition);
+  }
+
+  /** Whether nothing that is still to be signed could be the answer. */
+  async #covers({ tree, size }: PublishedTree, place: Exclude<AuditPlace, { type: 'now' }>): Promise<boolean> {
+    if (place.type === 'offset') return place.offset < size;
+    return size > 0 && (await entryAt(this.store, tree, size - 1)).t > place.ms;
+  }
+
+  async #signedElsewhere(tree: number, size: number): Promise<PublishedTree> {
+    return this.#wishUntil(tree, async () => {
+      const last = await this.#lastSigned(tree);
+      return last && last.size >= size ? last : undefined;
+    });
+  }
+
+  /** The tree over all with checkpoints that have everything the graph shows now. */
+  async #signedOverAll(): Promise<string> {
+    const top = this.partitionCount;
+    const partitions = Array.from({ length: top }, (_, partition) => partition);
+    const published = await Promise.all(partitions.map((partition) => this.published(partition)));
+    const wanted = published.map(({ checkpoint, size }) => ({ origin: originIn(checkpoint), size }));
+    const found = await this.#wishUntil(top, async () => {
+      const last = await this.#lastSigned(top);
+      if (!last) return undefined;
+      const newest = await newestSizes(this.store, top, { size: last.size, count: 16 * top });
+      return wanted.every(({ origin, size }) => (newest.get(origin) ?? -1) >= size) ? last : undefined;
+    });
+    return found.checkpoint;
+  }
+
+  /** Asks for a signature until there is one that will do. @throws NOT_PROJECTED when there is none for too long */
+  async #wishUntil(tree: number, look: () => Promise<PublishedTree | undefined>): Promise<PublishedTree> {
+    const deadline = AbortSignal.timeout(this.#options.signatureMs ?? signatureMsStandard);
+    for (let waitMs = lookMsMin; ; waitMs = Math.min(2 * waitMs, lookMsMax)) {
+      await this.#refuseWhenStopped();
+      const found = await look();
+      if (found) return found;
+      if (deadline.aborted) throw unsigned(tree);
+      await this.store.wish(tree);
+      await sleep(waitMs);
     }
   }
 
-  async #signAll(): Promise<void> {
-    const { log } = this.#options;
-    const bodies: string[] = [];
-    for (let partition = 0; partition < log.partitionCount; partition += 1) {
-      const note = await this.#notary.publish(partition, originOf(log.id, partition));
-      await this.#tellLog(partition, note);
-      bodies.push(parseNote(note)?.text ?? '');
-    }
-    if (log.partitionCount === 1) return;
-    const top = log.partitionCount;
-    const known = new Set(await lastBodies(this.store, top, 16 * top));
-    const fresh = bodies.filter((body) => !known.has(body));
-    if (fresh.length > 0 && (await appendCheckpoints(this.store, top, fresh)))
-      await this.#notary.publish(top, logName(log.id));
+  async #signed(tree: number): Promise<PublishedTree> {
+    const last = await this.#lastSigned(tree);
+    if (last) return last;
+    throw unsigned(tree);
   }
 
-  /** Puts the checkpoint into the log, so that a log that is changed below it contradicts itself. */
-  async #tellLog(partition: number, note: string): Promise<void> {
-    const { log, signer, clock, random, tellMs } = this.#options;
-    const told = this.#told[partition] as { size: number; at: number };
-    const { origin, size, root } = openCheckpoint(note, signer.verifier);
-    const now = clock.now();
-    // The record of the last one is not something new.
-    if (this.#ending.signal.aborted || now - told.at < tellMs || size <= told.size + 1) return;
-    const txid = Buffer.from(random(16)).toString('hex');
-    const event = { type: 'checkpoint.v1', txid, origin, size, root: toBase64(root), note } as const;
-    await log.append(partition, [encodeEvent(event, { source: `varve/${log.id}`, time: now, salt: random(16) })]);
-    this.#told[partition] = { size, at: now };
+  async #lastSigned(tree: number): Promise<PublishedTree | undefined> {
+    const checkpoint = await this.store.checkpoint(tree);
+    if (checkpoint === undefined) return undefined;
+    return { tree, checkpoint, size: openCheckpoint(checkpoint, await this.#verifierNow()).size };
   }
 
-  /** What contradicts a signature ends the audit; everything else is only thrown. */
-  #refuse(error: unknown): never {
-    if (isVarveError(error, 'CHECKPOINT_FORKED')) this.#fail(error);
-    throw error;
+  async #verifierNow(): Promise<NoteVerifier> {
+    if (this.#verifier) return this.#verifier;
+    const key = await this.store.key();
+    if (key !== undefined) return (this.#verifier = parseVerifier(key));
+    throw new VarveError('NOT_PROJECTED', 'nothing of this log has been signed yet: is a notary running?');
   }
 
-  #fail(error: unknown): void {
-    const message = `the audit has stopped: ${error instanceof Error ? error.message : String(error)}`;
-    this.#failure ??= isVarveError(error) ? error : new VarveError('INTERNAL', message, {}, { cause: error });
-    this.#failed.resolve(this.#failure);
+  /** @throws why the writing half has stopped */
+  async #refuseWhenStopped(): Promise<void> {
+    const { writer, store } = this.#options;
+    const failure = writer?.failure();
+    if (failure) throw failure;
+    const alarm = writer ? undefined : await store.alarm();
+    if (alarm) throw new VarveError(alarm.code, alarm.message);
   }
+}
+
+function behind(partition: number, offset: number): VarveError {
+  const message = `the audit tree of partition ${partition} is still behind record ${offset}: ask again`;
+  return new VarveError('NOT_PROJECTED', message, { partition, offset });
+}
+
+function unsigned(tree: number): VarveError {
+  const message = `audit tree ${tree} has not been signed up to now: is a notary running? Ask again`;
+  return new VarveError('NOT_PROJECTED', message, { tree });
+}
+
+function originIn(checkpoint: string): string {
+  return parseNote(checkpoint)?.text.split('\n')[0] ?? '';
 }
 
 function instant(ms: number): string {

@@ -14,6 +14,13 @@ export type AuditFinding =
   | { readonly type: 'record' | 'tree'; readonly partition: number; readonly offset: number; readonly message: string }
   | { readonly type: 'compared'; readonly records: number };
 
+interface Checked {
+  readonly log: EventLog;
+  readonly store: AuditStore;
+  /** Undefined when nothing was signed. */
+  readonly verifier: NoteVerifier | undefined;
+}
+
 const pageEntries = 256;
 const remedy = 'Keep what is there as evidence, and restore the event log and the audit store from a copy';
 
@@ -21,13 +28,10 @@ const remedy = 'Keep what is there as evidence, and restore the event log and th
  * Compares the event log with a tree, record by record, and the tree with what was signed of it: its root is made again
  * from the entries, and again from the tiles.
  */
-export async function* checkAudit(
-  { log, store, verifier }: { readonly log: EventLog; readonly store: AuditStore; readonly verifier: NoteVerifier },
-  tree: number,
-): AsyncGenerator<AuditFinding> {
+export async function* checkAudit({ log, store, verifier }: Checked, tree: number): AsyncGenerator<AuditFinding> {
   const { entries: size } = await store.size(tree);
   const note = await store.checkpoint(tree);
-  const signed = note === undefined ? undefined : openCheckpoint(note, verifier);
+  const signed = note === undefined || !verifier ? undefined : openCheckpoint(note, verifier);
   const roots = new RunningRoot();
   const records = recordsOf(log, tree);
   let time = 0;

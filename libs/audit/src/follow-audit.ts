@@ -19,6 +19,8 @@ const retryMsMin = 50;
 const retryMsMax = 5_000;
 /** Outcomes that the projector has told of and nobody has needed yet. */
 const outcomesKept = 4_096;
+/** How often a store that others may share, or that may be emptied, is asked whether it still has what was appended. */
+const lookEveryMs = 1_000;
 
 interface Stores {
   readonly log: EventLog;
@@ -26,6 +28,8 @@ interface Stores {
   readonly store: AuditStore;
   /** Who signs the checkpoints that stand in the log; without one they are not looked at. */
   readonly verifier?: NoteVerifier | undefined;
+  /** Called for each checkpoint that stands in the log: of which tree, and over how many entries. */
+  readonly onTold?: (partition: number, size: number) => void;
 }
 
 /**
@@ -94,10 +98,42 @@ export class AuditFollower {
 
   /** Until the end is asked for, or until another writer turns out to be faster. */
   async #followOn(partition: number, onGrown: () => void): Promise<void> {
-    const { log, store } = this.#stores;
+    const { store } = this.#stores;
     await checkSameLog(this.#stores, partition);
     const tree = await AuditTree.open(store, partition);
-    for await (const batch of log.follow(partition, tree.size, this.#ending.signal)) {
+    const left = new AbortController();
+    const watching = this.#whenLost(partition, tree, left.signal).then(() => left.abort());
+    try {
+      const signal = AbortSignal.any([this.#ending.signal, left.signal]);
+      await this.#appendFrom(partition, { tree, signal, onGrown });
+    } catch (error) {
+      // What a store that went back does not have any more is not damaged.
+      if (!(await this.#hasLost(partition, tree))) throw error;
+    } finally {
+      left.abort();
+      await watching;
+    }
+  }
+
+  /** Settles when the store has less than the tree, so that it is to be opened again: also when nothing new comes. */
+  async #whenLost(partition: number, tree: AuditTree, left: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([left, this.#ending.signal]);
+    for (;;) {
+      await sleep(lookEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+      // A store that is away has lost nothing yet.
+      if (signal.aborted || (await this.#hasLost(partition, tree).catch(() => false))) return;
+    }
+  }
+
+  async #hasLost(partition: number, { size }: AuditTree): Promise<boolean> {
+    return (await this.#stores.store.size(partition)).entries < size;
+  }
+
+  async #appendFrom(
+    partition: number,
+    { tree, signal, onGrown }: { readonly tree: AuditTree; readonly signal: AbortSignal; readonly onGrown: () => void },
+  ): Promise<void> {
+    for await (const batch of this.#stores.log.follow(partition, tree.size, signal)) {
       const fresh = batch.filter(({ offset }) => offset >= tree.size);
       for (let at = 0; at < fresh.length; at += limit.applyRecordsMax) {
         const records = fresh.slice(at, at + limit.applyRecordsMax);
@@ -131,12 +167,13 @@ export class AuditFollower {
 
   /** The tree has the root that the notary told the log it had. @throws CHECKPOINT_FORKED */
   async #checkToldRoot(partition: number, note: string): Promise<void> {
-    const { log, store, verifier } = this.#stores;
+    const { log, store, verifier, onTold } = this.#stores;
     const told = verifier && checkpointIn(note, verifier);
     // One of the log that this was copied from, or of nobody, binds no one.
     if (!told || told.origin !== originOf(log.id, partition)) return;
     const root = await rootOf(told.size, hashReader(store, partition));
     if (root !== told.root) throw forked(told, { ...told, root });
+    onTold?.(partition, told.size);
   }
 
   async #outcome(partition: number, txid: string): Promise<OutcomeRow | undefined> {

@@ -17,9 +17,26 @@ export async function appendCheckpoints(store: AuditStore, tree: number, bodies:
   return store.append(tree, { from, rows, paths: [], tiles: tiles.take() });
 }
 
-/** The bodies that partition checkpoints had when they were told last, newest last. */
-export async function lastBodies(store: AuditStore, tree: number, count: number): Promise<readonly string[]> {
-  const { entries } = await store.size(tree);
-  const rows = await store.entries(tree, Math.max(0, entries - count), entries);
+/** The last bodies among the first `size` that the tree has, newest last. */
+export async function lastBodies(
+  store: AuditStore,
+  tree: number,
+  { size, count }: { readonly size: number; readonly count: number },
+): Promise<readonly string[]> {
+  const rows = await store.entries(tree, Math.max(0, size - count), size);
   return rows.map(({ entry }) => Buffer.from(entry).toString());
+}
+
+/** The largest size that those last bodies tell of each partition, by its origin. */
+export async function newestSizes(
+  store: AuditStore,
+  tree: number,
+  place: { readonly size: number; readonly count: number },
+): Promise<ReadonlyMap<string, number>> {
+  const newest = new Map<string, number>();
+  for (const body of await lastBodies(store, tree, place)) {
+    const [origin = '', size] = body.split('\n');
+    newest.set(origin, Math.max(newest.get(origin) ?? 0, Number(size)));
+  }
+  return newest;
 }

@@ -17,7 +17,7 @@ export interface Config {
   readonly treeCacheBytes: number;
   /** Bytes of precomputed tarballs that are kept; those longest unused go first. */
   readonly tarballBudgetBytes: number;
-  /** Where the audit trees are: this process alone has them. */
+  /** Where the audit trees are: with this process alone, or shared. */
   readonly auditStore: AuditLocation;
   /** The file of the key that signs checkpoints; made when it is not there. Of no use for trees in memory. */
   readonly auditKey: string;
@@ -25,7 +25,7 @@ export interface Config {
   readonly auditMs: number;
   /** How long work in flight may take to end when the process is told to. */
   readonly shutdownMs: number;
-  /** How long a projector or a materializer that cannot go on stays up and says so before it ends. */
+  /** How long a projector, a materializer or a notary that cannot go on stays up and says so before it ends. */
   readonly haltMs: number;
 }
 
@@ -51,7 +51,7 @@ export const settings = {
   VARVE_LISTEN: {
     standard: '127.0.0.1:7373',
     meaning:
-      'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one. A projector takes port 7374 and a materializer 7375 unless told',
+      'Address to listen on: HOST:PORT, [IPV6]:PORT or a port on loopback; port 0 takes any free one. A projector takes port 7374, a materializer 7375 and a notary 7377 unless told',
   },
   VARVE_GRPC_LISTEN: {
     standard: 'VARVE_LISTEN, its port + 3',
@@ -79,7 +79,8 @@ export const settings = {
   },
   VARVE_AUDIT_STORE: {
     standard: 'sqlite:$VARVE_DATA/audit.db',
-    meaning: 'The audit trees and their signed checkpoints: sqlite:FILE or memory:; memory: too where the event log is',
+    meaning:
+      'The audit trees and their signed checkpoints: sqlite:FILE, shared: (in the Redis of VARVE_GRAPH and in VARVE_BLOB_STORE, for all processes) or memory:; shared: where the graph is redis:, memory: where the event log is',
   },
   VARVE_AUDIT_KEY: {
     standard: '$VARVE_DATA/audit.key',
@@ -92,7 +93,8 @@ export const settings = {
   VARVE_SHUTDOWN_SECONDS: { standard: '20', meaning: 'How long work in flight may take to end, 0 to 3600' },
   VARVE_HALT_SECONDS: {
     standard: '30',
-    meaning: 'How long a projector or materializer that cannot go on stays up and says so before it ends, 0 to 3600',
+    meaning:
+      'How long a projector, materializer or notary that cannot go on stays up and says so before it ends, 0 to 3600',
   },
 } as const satisfies Record<string, Setting>;
 
@@ -135,8 +137,9 @@ export function loadConfig(
     shutdownMs: read('VARVE_SHUTDOWN_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
     haltMs: read('VARVE_HALT_SECONDS', (text) => parseWhole(text, 0, 3_600) * 1_000),
   };
-  const { eventLog, graph, blobStore } = config;
-  if (eventLog && graph && blobStore) mistakes.push(...locationMistakes(role, { eventLog, graph, blobStore }));
+  const { eventLog, graph, blobStore, auditStore } = config;
+  if (eventLog && graph && blobStore && auditStore)
+    mistakes.push(...locationMistakes(role, { eventLog, graph, blobStore }, auditStore));
   if (mistakes.length > 0) {
     const message = `the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`;
     throw new VarveError('CONFIG_INVALID', message, { mistakes });
@@ -164,8 +167,14 @@ function textOf(environment: Readonly<Record<string, string | undefined>>, name:
   if (name === 'VARVE_LISTEN') return `127.0.0.1:${standardPort(role)}`;
   if (name === 'VARVE_GRPC_LISTEN') return besides(textOf(environment, 'VARVE_LISTEN', role));
   if (name === 'VARVE_AUDIT_STORE' && environment['VARVE_EVENT_LOG']?.startsWith('memory:')) return 'memory:';
+  if (name === 'VARVE_AUDIT_STORE' && isShared(environment)) return 'shared:';
   const dataFolder = resolve(environment['VARVE_DATA'] || settings.VARVE_DATA.standard);
   return settings[name].standard.replace('$VARVE_DATA', dataFolder);
+}
+
+/** Whether audit trees can lie where other processes reach them. */
+function isShared({ VARVE_GRAPH, VARVE_BLOB_STORE }: Readonly<Record<string, string | undefined>>): boolean {
+  return /^rediss?:/.test(VARVE_GRAPH ?? '') && !VARVE_BLOB_STORE?.startsWith('memory:');
 }
 
 /** The two ports between are those of a projector and a materializer on the same machine. */

@@ -11,6 +11,7 @@ export function greetingOf(role: Exclude<Role, 'standalone'>, { url, grpc }: Add
     ...(eventLog ? [`Event log:  ${shownLocation(eventLog)}`] : []),
     ...(graph ? [`Graph:      ${shownLocation(graph)}`] : []),
     ...(blobStore ? [`Blob store: ${shownLocation(blobStore)}`] : []),
+    ...(role === 'notary' ? [`Key:        ${config.auditKey}`] : []),
     ...(role === 'gateway' ? [`The REST interface: ${url}/api/v1/openapi.json`] : []),
     ...(grpc === null ? [] : [`gRPC listens on ${grpc}`]),
     '',

@@ -10,10 +10,15 @@ export type EventLogLocation = MemoryLocation | SqliteLocation | KafkaLocation;
 export type GraphLocation = MemoryLocation | SqliteLocation | RedisLocation;
 export type BlobStoreLocation = MemoryLocation | FileLocation | S3Location;
 
-export type AuditLocation = MemoryLocation | SqliteLocation;
+export type AuditLocation = MemoryLocation | SqliteLocation | SharedLocation;
 
 export interface MemoryLocation {
   readonly scheme: 'memory';
+}
+
+/** In the Redis of the graph and in the blob store, for all processes. */
+export interface SharedLocation {
+  readonly scheme: 'shared';
 }
 
 export interface SqliteLocation {

@@ -37,11 +37,12 @@ export function parseAuditLocation(text: string): AuditLocation {
   const { scheme, rest } = split(text);
   if (scheme === 'sqlite') return { scheme, path: pathIn(scheme, rest) };
   if (scheme === 'memory') return memory(rest);
-  throw new Error('expected sqlite:PATH or memory:');
+  if (scheme === 'shared' && rest === '') return { scheme };
+  throw new Error('expected sqlite:PATH, shared: or memory:');
 }
 
 /** The folders that must belong to this process alone. */
-export function foldersOf(locations: readonly Location[]): string[] {
+export function foldersOf(locations: readonly (Location | AuditLocation)[]): string[] {
   const folders = locations.flatMap((location) => {
     if (location.scheme === 'sqlite') return [dirname(location.path)];
     return location.scheme === 'file' ? [location.path] : [];

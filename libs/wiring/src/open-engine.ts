@@ -82,12 +82,12 @@ export async function openEngine(
       if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }
     // Of a log that is not the one it was, there is nothing to be signed; the server says so, and what the graph still has.
-    const isAudited = role === 'standalone' && standing.failure() === undefined;
-    const audit = isAudited ? await openAudit(config, { log, graph }, opened) : undefined;
-    const failures = [projector?.failed, audit?.failed].filter((each) => each !== undefined);
+    const isAudited = role === 'gateway' || standing.failure() === undefined;
+    const audit = isAudited ? await openAudit(config, { stores, role }, opened) : undefined;
+    const failures = [projector?.failed, audit?.writer?.failed].filter((each) => each !== undefined);
     const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
     return {
-      engine: { ...engine, audit },
+      engine: { ...engine, audit: audit?.auditor },
       health: healthOf(standing, stores),
       failed,
       swept,

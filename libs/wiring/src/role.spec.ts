@@ -22,7 +22,7 @@ function mistakesOf(role: Role, environment: Record<string, string>): readonly s
 }
 
 describe('the stores of a role', () => {
-  it.each<Role>(['standalone', 'gateway', 'projector', 'materializer'])('may be servers: %s', (role) => {
+  it.each<Role>(['standalone', 'gateway', 'projector', 'materializer', 'notary'])('may be servers: %s', (role) => {
     expect(mistakesOf(role, servers)).toEqual([]);
   });
 
@@ -30,6 +30,7 @@ describe('the stores of a role', () => {
     ['gateway', ['VARVE_EVENT_LOG', 'VARVE_GRAPH', 'VARVE_BLOB_STORE']],
     ['projector', ['VARVE_EVENT_LOG', 'VARVE_GRAPH']],
     ['materializer', ['VARVE_EVENT_LOG', 'VARVE_GRAPH', 'VARVE_BLOB_STORE']],
+    ['notary', ['VARVE_EVENT_LOG', 'VARVE_GRAPH', 'VARVE_BLOB_STORE']],
   ])('are shared ones for a %s', (role, names) => {
     expect(mistakesOf(role, {})).toEqual(
       names.map(
@@ -55,6 +56,19 @@ describe('the stores of a role', () => {
     expect(mistakesOf('standalone', { ...servers, VARVE_EVENT_LOG: 'sqlite:/srv/log.db' })).toEqual([]);
   });
 
+  it('have the audit trees beside the graph, where others reach both', () => {
+    expect(loadConfig(servers, 'gateway').auditStore.scheme).toBe('shared');
+    expect(loadConfig(servers, 'standalone').auditStore.scheme).toBe('shared');
+    expect(loadConfig({}, 'standalone').auditStore.scheme).toBe('sqlite');
+    expect(mistakesOf('notary', { ...servers, VARVE_AUDIT_STORE: 'sqlite:/srv/audit.db' })).toEqual([
+      expect.stringMatching(/^VARVE_AUDIT_STORE is sqlite:\/srv\/audit\.db.*a notary shares it/) as string,
+    ]);
+    expect(mistakesOf('standalone', { VARVE_AUDIT_STORE: 'shared:' })).toEqual([
+      expect.stringMatching(/^VARVE_AUDIT_STORE is shared:.*redis:.*sqlite:FILE$/) as string,
+    ]);
+    expect(mistakesOf('standalone', { ...servers, VARVE_AUDIT_STORE: 'sqlite:/srv/audit.db' })).toEqual([]);
+  });
+
   it('never show a secret in a mistake', () => {
     const wrong = {
       ...servers,
@@ -68,8 +82,8 @@ describe('the stores of a role', () => {
 describe('where a role listens', () => {
   it('is beside the others, unless it is told', () => {
     const portOf = (role: Role) => loadConfig(servers, role).listen.port;
-    expect([portOf('standalone'), portOf('gateway'), portOf('projector'), portOf('materializer')]).toEqual([
-      7373, 7373, 7374, 7375,
+    expect([portOf('standalone'), portOf('gateway'), portOf('projector'), portOf('materializer'), portOf('notary')]).toEqual([
+      7373, 7373, 7374, 7375, 7377,
     ]);
     expect(loadConfig({ ...servers, VARVE_LISTEN: '127.0.0.1:7373' }, 'projector').listen.port).toBe(7373);
   });

@@ -1,11 +1,12 @@
 import { unreachable } from '#core/error';
-import { isServer, type Location, shownLocation } from './location.js';
+import { type AuditLocation, isServer, type Location, shownLocation } from './location.js';
 
 /**
  * What a process is for. `gateway`: the doors, no projector; any number. `projector`: keeps the graph up with the log; a
- * second one is a hot standby. `materializer`: works off jobs; any number. `standalone`: all of it.
+ * second one is a hot standby. `materializer`: works off jobs; any number. `notary`: keeps and signs the audit trees; a second
+ * one is a hot standby. `standalone`: all of it.
  */
-export type Role = 'standalone' | 'gateway' | 'projector' | 'materializer';
+export type Role = 'standalone' | 'gateway' | 'projector' | 'materializer' | 'notary';
 
 export interface Locations {
   readonly eventLog: Location;
@@ -14,8 +15,12 @@ export interface Locations {
 }
 
 /** Why these three do not go together, or not with the role; one sentence each. */
-export function locationMistakes(role: Role, locations: Locations): string[] {
-  return [...notShared(role, locations), ...tooFewPartitions(locations)];
+export function locationMistakes(role: Role, locations: Locations, auditStore: AuditLocation): string[] {
+  return [
+    ...notShared(role, locations),
+    ...tooFewPartitions(locations),
+    ...auditElsewhere(role, locations, auditStore),
+  ];
 }
 
 /** Where a role listens unless it is told: on one machine they stand side by side. */
@@ -28,6 +33,9 @@ export function standardPort(role: Role): number {
       return 7374;
     case 'materializer':
       return 7375;
+    // The one between is that of gRPC.
+    case 'notary':
+      return 7377;
     default:
       return unreachable(role);
   }
@@ -63,5 +71,21 @@ function tooFewPartitions({ eventLog, graph }: Locations): string[] {
   if (eventLog.scheme !== 'kafka' || eventLog.partitionCount === 1 || graph.scheme !== 'sqlite') return [];
   return [
     `VARVE_EVENT_LOG has ${eventLog.partitionCount} partitions, and a graph in SQLite has one; set VARVE_GRAPH to redis:, or ?partitions=1 for a new topic`,
+  ];
+}
+
+/** Shared trees lie beside a graph in Redis and in a blob store that lasts; who shares the one shares the other. */
+function auditElsewhere(role: Role, { graph, blobStore }: Locations, auditStore: AuditLocation): string[] {
+  if (role === 'projector' || role === 'materializer') return [];
+  if (auditStore.scheme !== 'shared') {
+    if (role === 'standalone' || !isServer(graph)) return [];
+    const where = auditStore.scheme === 'memory' ? 'memory:' : `sqlite:${auditStore.path}`;
+    return [
+      `VARVE_AUDIT_STORE is ${where}, which one process has for itself; a ${role} shares it with other processes: set it to shared:, which it is where VARVE_GRAPH is redis:`,
+    ];
+  }
+  if (graph.scheme === 'redis' && blobStore.scheme !== 'memory') return [];
+  return [
+    'VARVE_AUDIT_STORE is shared:, which takes the Redis of VARVE_GRAPH and a VARVE_BLOB_STORE that lasts; set those to redis: and s3:, or VARVE_AUDIT_STORE to sqlite:FILE',
   ];
 }

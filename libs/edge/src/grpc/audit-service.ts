@@ -27,7 +27,7 @@ export function auditService(engine: Engine, calls: Calls): Served {
       refuseMoment(call);
       return { note: await auditOf(engine).checkpoint(partitionOf(asked)) };
     }),
-    getKey: calls.look(async () => ({ key: auditOf(engine).key })),
+    getKey: calls.look(async () => ({ key: await auditOf(engine).publicKey() })),
     getTile: calls.ask(async (asked, call) => {
       refuseMoment(call);
       const { bytes, isFull } = await auditOf(engine).tile(partitionOf(asked), `tile/${asked.tile}`);

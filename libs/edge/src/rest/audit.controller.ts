@@ -54,8 +54,8 @@ export class AuditController {
     answers: { 200: { description: 'NAME+ID+KEY (C2SP signed-note)', bytes: plain } },
     fails: ['UNSUPPORTED'],
   })
-  key() {
-    return `${auditOf(this.engine).key}\n`;
+  async key() {
+    return `${await auditOf(this.engine).publicKey()}\n`;
   }
 
   @Get('tile/*')
