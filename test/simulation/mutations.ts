@@ -1,6 +1,9 @@
 import { decodeEvent } from '#core/event-codec';
 import type { decide } from '#core/fold';
 import type { Facts, OutcomeRow } from '#core/graph-row';
+import type { ProposalDraft } from '#history/draft';
+import { Submitter } from '#history/submitter';
+import type { WriteContext, Written } from '#history/write';
 import type { AppliedNotice } from '#ports/graph-store';
 import { wrapGraph, wrapLog } from '../fixture/wrapped-stores.js';
 import type { Wrap } from './simulated-cluster.js';
@@ -68,6 +71,13 @@ export const withAcknowledgementsTrusted: Wrap = ({ log, graph }) => {
     }),
   };
 };
+
+/** Says of a record the last fence before it was sent, and not before what it names was stored. */
+export class EpochReadLast extends Submitter {
+  override submit(draft: ProposalDraft, context: WriteContext): Promise<Written> {
+    return super.submit({ ...draft, gcEpoch: undefined }, context);
+  }
+}
 
 function hopedFor(bytes: Uint8Array, offset: number): OutcomeRow[] {
   const decoded = decodeEvent(bytes);

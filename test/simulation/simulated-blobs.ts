@@ -3,6 +3,7 @@ import { digestOf } from '#core/digest';
 import { VarveError } from '#core/error';
 import {
   type BlobAddress,
+  type BlobReader,
   type BlobStore,
   type DerivedAddress,
   isDerived,
@@ -11,8 +12,10 @@ import {
 } from '#ports/blob-store';
 import type { Actor, Scheduler } from './scheduler.js';
 
-/** Nobody of a simulation reads bytes or makes something of them. */
+/** Nobody of a simulation makes something of bytes. */
 const unused = openMemoryBlobStore();
+type Held = StoredBlob & { readonly bytes: Buffer };
+
 const listedAtOnceMax = 3;
 const slowMsMax = 900;
 
@@ -27,7 +30,7 @@ export class SimulatedBlobs {
   /** Is told before a copy is deleted. */
   onDelete: (copy: BlobAddress) => void = () => undefined;
   readonly #scheduler: Scheduler;
-  readonly #held = new Map<string, StoredBlob>();
+  readonly #held = new Map<string, Held>();
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
@@ -43,12 +46,13 @@ export class SimulatedBlobs {
 
   portOf(actor: Actor): BlobStore {
     return {
-      open: (address) => unused.open(address),
       stageDerived: () => unused.stageDerived(),
       derived: (kind) => unused.derived(kind),
       staged: () => unused.staged(),
       sweepStaging: () => unused.sweepStaging(),
       stageBlob: async () => this.#stage(actor),
+      open: async (address) =>
+        readerOf(await this.#called(actor, `opens ${nameOf(address)}`, () => this.#find(address))),
       stat: (address) =>
         this.#called(actor, `looks for ${nameOf(address)}`, () => this.#held.get(nameOf(address))?.size),
       delete: (address) => this.#called(actor, `deletes ${nameOf(address)}`, () => this.#delete(address)),
@@ -72,9 +76,15 @@ export class SimulatedBlobs {
     const { pick, now } = this.#scheduler;
     const incarnation = (pick(2 ** 32) * 2 ** 20 + pick(2 ** 20)).toString(16).padStart(13, '0');
     const copy = { digest: digestOf(bytes), incarnation };
-    this.#held.set(nameOf(copy), { ...copy, size: bytes.length, modifiedAt: now });
+    this.#held.set(nameOf(copy), { ...copy, size: bytes.length, modifiedAt: now, bytes });
     this.#scheduler.note(`${nameOf(copy)} is stored`);
     return copy;
+  }
+
+  #find(address: BlobAddress | DerivedAddress): Held {
+    const held = this.#held.get(nameOf(address));
+    if (!held) throw new VarveError('BLOB_UNKNOWN', `the store does not hold ${nameOf(address)}`, { address });
+    return held;
   }
 
   #delete(address: BlobAddress | DerivedAddress): void {
@@ -121,6 +131,15 @@ export class SimulatedBlobs {
   #hits(n: number): boolean {
     return this.isFaulty && this.#scheduler.chance(n);
   }
+}
+
+/** What is being read goes on being read. */
+function readerOf({ bytes }: Held): BlobReader {
+  return {
+    size: bytes.length,
+    read: async (target, position) => bytes.copy(target, 0, position, position + target.length),
+    close: async () => undefined,
+  };
 }
 
 /** Sorts as the addresses do. */

@@ -6,7 +6,7 @@ import type { RefValue } from '#core/ref';
 import { isUndecided } from '#history/undecided';
 import type { WriteContext, Written } from '#history/write';
 import { BrokenLaw, law, show } from './law.js';
-import { dag, tester } from './simulated-content.js';
+import { dag, main, tester } from './simulated-content.js';
 import type { Scheduler } from './scheduler.js';
 import type { Gateway } from './simulated-cluster.js';
 import { layers, type SimulatedLayer } from './simulated-layers.js';
@@ -16,8 +16,8 @@ interface Place {
   readonly ref: RefName;
 }
 
-/** `layer` is a commit that brings one. */
-export type WishType = 'move' | 'commit' | 'layer' | 'read';
+/** `layer` is a commit that brings one, `upload` brings one for nothing, `hint` is a commit that names a copy which is there. */
+export type WishType = 'move' | 'commit' | 'layer' | 'upload' | 'hint' | 'read';
 
 /** One thing a client wanted, and what it was told in the end. Its name is the reason in the reflog. */
 export interface Wish extends Place {
@@ -39,11 +39,17 @@ export interface Wish extends Place {
     | { readonly type: 'unknown'; readonly txid: string | null };
 }
 
+const withLayer: ReadonlySet<WishType> = new Set(['layer', 'upload', 'hint']);
 const retriesMax = 3;
 /** A read that was too early. */
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['NOT_PROJECTED']);
-/** Says why this copy was not sent, by a full log or a graph that went back, and nothing of one that was sent before. */
-const ofOneCopy: ReadonlySet<ErrorCode> = new Set(['STORAGE_FULL', 'REPOSITORY_UNKNOWN', 'COMMIT_UNKNOWN']);
+/** Says why this copy was not sent, by a full log, a graph that went back or a blob that is gone, and nothing of one that was sent before. */
+const ofOneCopy: ReadonlySet<ErrorCode> = new Set([
+  'STORAGE_FULL',
+  'REPOSITORY_UNKNOWN',
+  'COMMIT_UNKNOWN',
+  'BLOB_UNKNOWN',
+]);
 
 export interface ClientOptions {
   readonly scheduler: Scheduler;
@@ -81,9 +87,8 @@ export class Client {
 
   #wish(name: string): Wish {
     const { pick } = this.#scheduler;
-    // Most of it happens to one ref, between few commits: away and back is what a comparison can be wrong about.
-    const place = this.#places[pick(3) > 0 ? 0 : pick(this.#places.length)] as Place;
     const type = this.#types[pick(this.#types.length)] as WishType;
+    const place = this.#place(type);
     const known = this.#known.get(keyOf(place))?.value;
     const wish: Wish = {
       ...place,
@@ -93,7 +98,7 @@ export class Client {
       key: known && type !== 'read' && pick(3) > 0 ? name : null,
       expect: known && type !== 'read' && pick(5) > 0 ? known : undefined,
       isCurrent: pick(2) === 0 || known === undefined,
-      layer: type === 'layer' ? (layers[pick(layers.length)] ?? null) : null,
+      layer: withLayer.has(type) ? (layers[pick(layers.length)] ?? null) : null,
       to: pick(8) === 0 ? null : (dag[pick(4) > 0 ? pick(2) : pick(dag.length)]?.id ?? null),
       invoked: this.#scheduler.steps,
       returned: Number.POSITIVE_INFINITY,
@@ -102,6 +107,15 @@ export class Client {
     const told = wish.key !== null && wish.expect === undefined ? { ...wish, key: null } : wish;
     this.wishes.push(told);
     return told;
+  }
+
+  /** Most of it happens to one ref, between few commits: away and back is what a comparison can be wrong about. */
+  #place(type: WishType): Place {
+    const { pick } = this.#scheduler;
+    const place = this.#places[pick(3) > 0 ? 0 : pick(this.#places.length)] as Place;
+    // A commit needs a branch.
+    const isThere = type === 'move' || type === 'read' || this.#known.get(keyOf(place))?.value.commit;
+    return isThere ? place : { ...place, ref: main };
   }
 
   async #fulfil(wish: Wish): Promise<void> {
@@ -136,7 +150,6 @@ export class Client {
   }
 
   async #call(gateway: Gateway, wish: Wish): Promise<{ value: RefValue | null; position: Position }> {
-    const { repo, ref, expect, to, layer } = wish;
     const context = {
       actor: tester,
       reason: wish.name,
@@ -144,13 +157,19 @@ export class Client {
       request: null,
     } satisfies WriteContext;
     if (wish.type === 'read') return this.#read(gateway, wish);
-    const operation: RefOperation = 'update';
-    const written: Written =
-      wish.type === 'move'
-        ? await gateway.move({ repo, ref, to, mode: 'force', operation, expect }, context)
-        : await gateway.commit({ repo, branch: ref, message: wish.name, expect, layer }, context);
+    const written = await this.#write(gateway, wish, context);
     const move = written.outcome.moves[0];
     return { value: move ? { commit: move.commit, version: move.version } : null, position: written.position };
+  }
+
+  #write(gateway: Gateway, wish: Wish, context: WriteContext): Promise<Written> {
+    const { type, repo, ref, expect, to, layer } = wish;
+    const operation: RefOperation = 'update';
+    if (type === 'move') return gateway.move({ repo, ref, to, mode: 'force', operation, expect }, context);
+    if (type === 'upload' && layer) return gateway.upload(repo, layer);
+    const commit = { repo, branch: ref, message: wish.name, expect };
+    if (type === 'hint' && layer) return gateway.commitHinted({ ...commit, layer }, context);
+    return gateway.commit({ ...commit, layer }, context);
   }
 
   /** Half of the reads are of the log's end, half of what the client has seen. */

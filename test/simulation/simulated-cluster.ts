@@ -7,12 +7,12 @@ import type { Position } from '#core/position';
 import type { RefValue } from '#core/ref';
 import { commitLayer, type LayerCommit } from '#history/commit-layer';
 import { readRef } from '#history/read-ref';
-import { Submitter } from '#history/submitter';
+import type { Submitter } from '#history/submitter';
 import { cancelTransaction } from '#history/transaction';
 import { type RefMove, updateRef } from '#history/update-ref';
 import type { WriteContext, Written } from '#history/write';
 import type { EventLog } from '#ports/event-log';
-import type { BlobStore } from '#ports/blob-store';
+import type { BlobAddress, BlobStore } from '#ports/blob-store';
 import type { GraphStore } from '#ports/graph-store';
 import { Projector } from '#projection/follow';
 import { awaitPosition } from '#query/await-position';
@@ -21,6 +21,7 @@ import { TreeStore } from '#union/tree-store';
 import type { Actor, Scheduler } from './scheduler.js';
 import type { SimulatedBlobs } from './simulated-blobs.js';
 import type { SimulatedGraph } from './simulated-graph.js';
+import { commitHinted, type HintedCommit } from './simulated-hint.js';
 import { type SimulatedLayer, indexOf, uploaded } from './simulated-layers.js';
 import type { SimulatedLog } from './simulated-log.js';
 
@@ -32,8 +33,11 @@ export interface Stores {
   readonly log: SimulatedLog;
   readonly graph: SimulatedGraph;
   readonly blobs: SimulatedBlobs;
+  /** Copies that were uploaded and that nobody who uploaded them removes: whoever hears of one may name it. */
+  readonly hints: BlobAddress[];
   readonly wrapGateway: Wrap;
   readonly wrapProjector: Wrap;
+  readonly Submitting: typeof Submitter;
 }
 
 const outcomeWaitMs = 400;
@@ -107,6 +111,24 @@ export class Gateway {
     return commitLayer(stores, { ...request, layer: received, author: '', time: null, labels: {} }, context);
   }
 
+  /** Stores a layer and proposes nothing. */
+  async upload(repo: RepositoryName, layer: SimulatedLayer): Promise<Written> {
+    this.#stores.hints.push(await uploaded(this.#blobs, layer).seal());
+    return this.#submitter.nothingWritten(repo);
+  }
+
+  /** Names a copy that is there already; without one, the layer comes as in any other commit. */
+  async commitHinted({ layer, ...request }: Omit<HintedCommit, 'hint'>, context: WriteContext): Promise<Written> {
+    const { pick } = this.#stores.scheduler;
+    const named = await this.#graph.copies(pick(this.#graph.partitionCount), [layer.digest]);
+    const uploads = this.#stores.hints.filter(({ digest }) => digest === layer.digest);
+    const copies = [...named.filter(({ retiredEpoch }) => retiredEpoch === null), ...uploads];
+    const hint = copies[pick(copies.length)];
+    if (!hint) return this.commit({ ...request, layer }, context);
+    const stores = { graph: this.#graph, submitter: this.#submitter, blobs: this.#blobs };
+    return commitHinted(stores, { ...request, layer, hint }, context);
+  }
+
   /** At a position, or at the end of the log; answers a position that shows the value. A store that goes back under the reader is read again. */
   async read(
     { repo, ref }: { repo: RepositoryName; ref: RefName },
@@ -130,7 +152,7 @@ export class Gateway {
   }
 
   #start(): [EventLog, GraphStore, BlobStore, Submitter] {
-    const { scheduler, wrapGateway } = this.#stores;
+    const { scheduler, wrapGateway, Submitting } = this.#stores;
     this.#dying = Promise.withResolvers();
     this.#dying.promise.catch(() => undefined);
     const { log, graph } = wrapGateway({
@@ -140,7 +162,7 @@ export class Gateway {
     const random = (sizeBytes: number) => Uint8Array.from({ length: sizeBytes }, () => scheduler.pick(256));
     const clock = { now: () => scheduler.now };
     const blobs = this.#stores.blobs.portOf(this.actor);
-    return [log, graph, blobs, new Submitter({ log, graph, random, clock, outcomeWaitMs })];
+    return [log, graph, blobs, new Submitting({ log, graph, random, clock, outcomeWaitMs })];
   }
 }
 

@@ -4,7 +4,7 @@ import type { Actor } from './scheduler.js';
 import { newActor, type Stores } from './simulated-cluster.js';
 
 const outcomeWaitMs = 600;
-const pauseMsMax = 250;
+const pauseMsMax = 40;
 
 /** A collector's process, which collects again and again without any grace; after its death another one has its place. */
 export class CollectorProcess {

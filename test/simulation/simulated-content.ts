@@ -1,7 +1,7 @@
 import { parseRepositoryName, branchRef } from '#core/name';
 import { absent, activation, commitOn, main, move, recordBytes, repoCreate, txidOf } from '../fixture/event-builder.js';
 
-export { tester } from '../fixture/event-builder.js';
+export { main, tester } from '../fixture/event-builder.js';
 
 /** What every log of a simulation begins with: the rules, and repositories with the same few commits. */
 

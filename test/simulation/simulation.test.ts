@@ -1,4 +1,5 @@
 import {
+  EpochReadLast,
   withAcknowledgementsTrusted,
   withoutFirstOutcome,
   withoutPreviousOffset,
@@ -92,6 +93,10 @@ describe('the laws of the simulation', () => {
     expect(await firstBroken(mutantSimulations, { wrapGateway: withAcknowledgementsTrusted })).toMatch(
       /seed \d+: I[23]:/,
     );
+  });
+
+  it('are broken when the fences are looked at after the blobs', async () => {
+    expect(await firstBroken(mutantSimulations, { Submitting: EpochReadLast })).toMatch(/seed \d+: I(7|11):/);
   });
 
   it('are broken when a transaction may have a second outcome', async () => {

@@ -1,4 +1,5 @@
 import { partitionOf } from '#core/partition';
+import { Submitter } from '#history/submitter';
 import { checkLaws } from './check-laws.js';
 import { law } from './law.js';
 import { scenarioOf } from './scenario.js';
@@ -18,6 +19,7 @@ import { inVirtualTime } from './virtual-time.js';
 export interface Mutation {
   readonly wrapGateway?: Wrap;
   readonly wrapProjector?: Wrap;
+  readonly Submitting?: typeof Submitter;
 }
 
 const clientCount = 3;
@@ -39,14 +41,17 @@ export class Simulation {
   readonly #trouble: Trouble;
   readonly #truth: Truth;
 
-  private constructor(scheduler: Scheduler, { wrapGateway = untouched, wrapProjector = untouched }: Mutation) {
-    const { partitionCount, repositoryCount, collectorCount, wishTypes: types } = scenarioOf(scheduler);
+  private constructor(scheduler: Scheduler, mutation: Mutation) {
+    const scenario = scenarioOf(scheduler);
+    const { partitionCount, repositoryCount, collectorCount, wishTypes: types, faulty } = scenario;
     const log = new SimulatedLog(scheduler, partitionCount);
     const graph = new SimulatedGraph(scheduler, partitionCount);
     const blobs = new SimulatedBlobs(scheduler);
     const onBroken = (error: unknown) => (scheduler.broken ??= error);
     this.#scheduler = scheduler;
-    this.#stores = { scheduler, log, graph, blobs, wrapGateway, wrapProjector };
+    [log.isFaulty, graph.isFaulty, blobs.isFaulty] = [faulty.log, faulty.graph, faulty.blobs];
+    const { wrapGateway = untouched, wrapProjector = untouched, Submitting = Submitter } = mutation;
+    this.#stores = { scheduler, log, graph, blobs, hints: [], wrapGateway, wrapProjector, Submitting };
     this.#truth = new Truth({ log, blobs, wrapProjector, onBroken });
     for (let partition = 0; partition < partitionCount; partition += 1) log.store(partition, [firstRecord]);
     const repositories = creations.slice(0, repositoryCount);
@@ -62,7 +67,7 @@ export class Simulation {
         .slice(0, collectorCount)
         .map((name) => new CollectorProcess(name, this.#stores)),
     };
-    this.#trouble = new Trouble(this.#stores, this.#processes);
+    this.#trouble = new Trouble(this.#stores, this.#processes, scenario);
     const places = repositories.flatMap(({ repo }) => refs.map((ref) => ({ repo, ref })));
     this.#clients = Array.from(
       { length: clientCount },

@@ -1,5 +1,6 @@
 import { isVarveError } from '#core/error';
 import { rebuild } from '#projection/rebuild';
+import type { Scenario } from './scenario.js';
 import type { Actor } from './scheduler.js';
 import { type Gateway, newActor, type ProjectorProcess, type Stores } from './simulated-cluster.js';
 import type { CollectorProcess } from './simulated-collector.js';
@@ -12,7 +13,6 @@ export interface Processes {
 }
 
 const everyMsMax = 200;
-const frozenMsMax = 1_500;
 
 /** What happens to processes and stores, every now and then. */
 export class Trouble {
@@ -20,8 +20,10 @@ export class Trouble {
   rebuilding = 0;
   readonly #stores: Stores;
   readonly #processes: Processes;
+  readonly #scenario: Scenario;
 
-  constructor(stores: Stores, processes: Processes) {
+  constructor(stores: Stores, processes: Processes, scenario: Scenario) {
+    this.#scenario = scenario;
     this.#stores = stores;
     this.#processes = processes;
   }
@@ -41,21 +43,22 @@ export class Trouble {
     const gateway = gateways[pick(2)] as Gateway;
     const projector = projectors[pick(2)] as ProjectorProcess;
     const collector = collectors[pick(2)];
-    const kind = pick(collectors.length > 0 ? 9 : 7);
-    if (kind === 0) gateway.die();
-    if (kind === 1) projector.die();
-    if (kind === 2 || kind === 3) this.#freeze(kind === 2 ? projector.actor : gateway.actor);
-    if (kind === 4) void this.#stores.graph.rollBack();
-    if (kind === 5 && this.rebuilding === 0) this.#rebuild();
-    if (kind === 7) collector?.die();
-    if (kind === 8 && collector) this.#freeze(collector.actor);
+    const kind = this.#scenario.troubles[pick(this.#scenario.troubles.length)];
+    if (kind === 'gateway dies') gateway.die();
+    if (kind === 'projector dies') projector.die();
+    if (kind === 'collector dies') collector?.die();
+    if (kind === 'gateway freezes') this.#freeze(gateway.actor);
+    if (kind === 'projector freezes') this.#freeze(projector.actor);
+    if (kind === 'collector freezes' && collector) this.#freeze(collector.actor);
+    if (kind === 'graph goes back') void this.#stores.graph.rollBack();
+    if (kind === 'graph is rebuilt' && this.rebuilding === 0) this.#rebuild();
   }
 
   #freeze(actor: Actor): void {
     const { scheduler } = this.#stores;
     scheduler.note(`${actor.name} freezes`);
     actor.state = 'frozen';
-    scheduler.after(scheduler.pick(frozenMsMax), () => {
+    scheduler.after(scheduler.pick(this.#scenario.frozenMsMax), () => {
       if (actor.state === 'frozen') actor.state = 'awake';
     });
   }
