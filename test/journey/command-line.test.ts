@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => work?.remove());
 
 const verbs =
-  'serve init repos images log show refs reflog merge-base rev-parse du ls cat diff find layer branch tag reset rollback load import commit checkout status rebuild fsck completion version';
+  'serve init repos images log show refs reflog merge-base rev-parse du ls cat diff find layer branch tag reset rollback load import commit checkout status rebuild gc fsck completion version';
 
 it('lists every command in groups and ends with the exit codes', async () => {
   const { code, stdout } = await nobody('--help');

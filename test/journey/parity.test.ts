@@ -583,6 +583,13 @@ const twins: readonly Twin[] = [
     answer: (messages) => linesOf(messages).filter(({ type }) => type === 'summary'),
   },
   {
+    route: 'POST /api/v1/gc',
+    rpc: 'AdminService/Gc',
+    rest: { query: { dryRun: 'true' } },
+    grpc: { method: method(admin.AdminServiceService.gc), requests: [admin.GcRequest.create({ dryRun: true })] },
+    answer: ([collected]) => collected,
+  },
+  {
     route: 'POST /api/v1/rebuild',
     rpc: 'AdminService/Rebuild',
     rest: {},

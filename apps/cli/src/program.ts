@@ -56,6 +56,7 @@ const verbs: readonly Verb[] = [
   { name: 'eventlog', group: groups.care, summary: 'export the event log, or copy one into an empty server', load: async (run) => (await import('./commands/eventlog.js')).eventlogCommand(run) },
   { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
   { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },
+  { name: 'gc', group: groups.care, summary: 'remove stored blobs that nothing names', load: async (run) => (await import('./commands/gc.js')).gcCommand(run) },
   { name: 'fsck', group: groups.care, summary: 'check everything the server keeps', load: async (run) => (await import('./commands/fsck.js')).fsckCommand(run) },
   { name: 'completion', group: groups.care, summary: 'print a script that completes command lines', load: async (run) => (await import('./commands/completion.js')).completionCommand(() => wholeProgram(run)) },
   { name: 'version', group: groups.care, summary: 'show the versions of the command and the server', load: async (run) => (await import('./commands/version.js')).versionCommand(run) },

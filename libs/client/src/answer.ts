@@ -207,6 +207,28 @@ export interface ServerState {
   readonly moves: number;
 }
 
+export interface CopyAmount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface Collected {
+  readonly dryRun: boolean;
+  readonly gcId: string | null;
+  readonly epochs: readonly number[];
+  readonly stored: CopyAmount;
+  readonly candidates: CopyAmount;
+  readonly kept: CopyAmount;
+  readonly removed: CopyAmount;
+  readonly forgotten: number;
+  readonly copies: readonly {
+    readonly digest: string;
+    readonly incarnation: string;
+    readonly size: number;
+    readonly storedAt: string;
+  }[];
+}
+
 export interface Rebuilt {
   readonly records: number;
   readonly stateDigest: string;

@@ -408,6 +408,11 @@ export class VarveClient {
     return this.#conversation.write({ method: 'POST', path: 'api/v1/rebuild', idempotencyKey });
   }
 
+  /** Removes what nothing names from the blob store; `dryRun` only tells what it would be. */
+  gc({ dryRun }: { readonly dryRun: boolean }): Promise<answer.Collected> {
+    return this.#conversation.write({ method: 'POST', path: 'api/v1/gc', query: dryRun ? { dryRun: 'true' } : {} });
+  }
+
   /** Checks everything the server keeps; findings come as they are found. Reading no further stops it. */
   fsck({ quick }: { readonly quick: boolean }): AsyncGenerator<FsckLine> {
     return this.#conversation.lines('api/v1/fsck', { quick: quick ? true : undefined }, 'POST');

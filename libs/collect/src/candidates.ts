@@ -5,6 +5,7 @@ import type { GraphReader } from '#ports/graph-store';
 import type { CollectOptions, CollectStores } from './collect.js';
 import { copiesIn, nameOf } from './copies-in.js';
 import type { Tally } from './copy-amount.js';
+import { checkWanted } from './wanted.js';
 
 /** What the store holds and has held long enough, as many at a time as one fence takes. */
 export async function* oldCopies(
@@ -16,7 +17,7 @@ export async function* oldCopies(
   const storedBefore = graceMs === 0 ? Infinity : clock.now() - graceMs;
   let page: StoredBlob[] = [];
   for await (const copy of blobs.blobs()) {
-    signal?.throwIfAborted();
+    checkWanted(signal);
     tally.stored.add([copy]);
     if (copy.modifiedAt > storedBefore) continue;
     page.push(copy);

@@ -7,7 +7,7 @@ export interface CopyAmount {
 }
 
 /** Counts copies and the bytes they take. */
-class CopyCount {
+export class CopyCount {
   #count = 0;
   #bytes = 0;
 

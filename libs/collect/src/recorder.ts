@@ -5,6 +5,7 @@ import type { OutcomeRow } from '#core/graph-row';
 import type { BlobAddress } from '#ports/blob-store';
 import type { CollectOptions, CollectStores } from './collect.js';
 import { outcomeOf } from './outcome-of.js';
+import { checkWanted } from './wanted.js';
 
 /** A projection that is this far behind is away; the next run tries again. */
 const outcomeWaitMs = 60_000;
@@ -64,6 +65,7 @@ export class Recorder {
       const end = await this.#append(partition, bytes);
       const row = await outcomeOf(graph, { partition, txid: event.txid, end }, until);
       if (row) return row;
+      checkWanted(this.signal);
       if (until.aborted) throw this.#unknown(partition, event);
     }
   }
@@ -82,7 +84,6 @@ export class Recorder {
 
   #unknown(partition: number, { type, txid }: GcFence | BlobSwept): VarveError {
     const detail = { txid, partition, gcId: this.gcId };
-    if (this.signal?.aborted) return new VarveError('CANCELLED', 'the collection was ended; run it again', detail);
     const message = `the projection of partition ${partition} has not passed the ${type} ${txid} in ${this.#waitMs / 1_000} s; nothing is lost, run the collection again`;
     return new VarveError('OUTCOME_UNKNOWN', message, detail);
   }

@@ -5,6 +5,7 @@ import type { CollectStores } from './collect.js';
 import { copiesIn, nameOf } from './copies-in.js';
 import type { Tally } from './copy-amount.js';
 import type { Recorder } from './recorder.js';
+import { checkWanted } from './wanted.js';
 
 /** So many are deleted at a time. */
 const deletesMax = 16;
@@ -22,7 +23,7 @@ export async function removeUnnamed(
   const removed = candidates.filter((copy) => outOfReach.has(nameOf(copy)));
   tally.kept.add(candidates.filter((copy) => !outOfReach.has(nameOf(copy))));
   for (let from = 0; from < removed.length; from += deletesMax) {
-    recorder.signal?.throwIfAborted();
+    checkWanted(recorder.signal);
     const some = removed.slice(from, from + deletesMax);
     await Promise.all(some.map((copy) => blobs.delete(copy)));
     tally.remove(some);

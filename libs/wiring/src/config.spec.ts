@@ -24,6 +24,8 @@ describe('loadConfig', () => {
       logLevel: 'info',
       treeCacheBytes: 96 * 2 ** 20,
       tarballBudgetBytes: 10 * 2 ** 30,
+      gcMs: 86_400_000,
+      gcGraceMs: 86_400_000,
       auditStore: { scheme: 'sqlite', path: resolve('data/audit.db') },
       auditKey: resolve('data/audit.key'),
       auditMs: 10_000,

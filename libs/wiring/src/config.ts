@@ -17,6 +17,10 @@ export interface Config {
   readonly treeCacheBytes: number;
   /** Bytes of precomputed tarballs that are kept; those longest unused go first. */
   readonly tarballBudgetBytes: number;
+  /** How often garbage is collected; 0: only when it is asked for. */
+  readonly gcMs: number;
+  /** How old a stored copy must be before it may be taken for garbage. */
+  readonly gcGraceMs: number;
   /** Where the audit trees are: with this process alone, or shared. */
   readonly auditStore: AuditLocation;
   /** The file of the key that signs checkpoints; made when it is not there. Of no use for trees in memory. */
@@ -77,6 +81,15 @@ export const settings = {
     standard: '10240',
     meaning: 'MiB of precomputed tarballs that are kept, the longest unused go first, 0 to 999999999',
   },
+  VARVE_GC_HOURS: {
+    standard: '24',
+    meaning:
+      'How often stored blobs that nothing names are removed, 0 to 8760; 0: only by varve gc. A standalone process or a materializer does it',
+  },
+  VARVE_GC_GRACE_HOURS: {
+    standard: '24',
+    meaning: 'How old a stored copy must be before it may be removed so, 0 to 8760',
+  },
   VARVE_AUDIT_STORE: {
     standard: 'sqlite:$VARVE_DATA/audit.db',
     meaning:
@@ -131,6 +144,8 @@ export function loadConfig(
     logLevel: read('VARVE_LOG_LEVEL', parseLogLevel),
     treeCacheBytes: read('VARVE_TREE_CACHE_MIB', (text) => parseWhole(text, 16, 65_536) * 2 ** 20),
     tarballBudgetBytes: read('VARVE_TARBALL_BUDGET_MIB', (text) => parseWhole(text, 0, 999_999_999) * 2 ** 20),
+    gcMs: read('VARVE_GC_HOURS', (text) => parseWhole(text, 0, 8_760) * 3_600_000),
+    gcGraceMs: read('VARVE_GC_GRACE_HOURS', (text) => parseWhole(text, 0, 8_760) * 3_600_000),
     auditStore: read('VARVE_AUDIT_STORE', (text) => Object.freeze(parseAuditLocation(text))),
     auditKey: read('VARVE_AUDIT_KEY', (text) => resolve(text)),
     auditMs: read('VARVE_AUDIT_SECONDS', (text) => parseWhole(text, 1, 3_600) * 1_000),

@@ -15,8 +15,10 @@ import { rebuild } from '#projection/rebuild';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreePacking } from '#union/tree-packing';
 import { TreeStore } from '#union/tree-store';
+import { Collection } from './collection.js';
 import type { Config } from './config.js';
 import { GraphWatch } from './graph-watch.js';
+import { keepCollected } from './keep-collected.js';
 import { isServer } from './location.js';
 import { foldersOf } from './locations.js';
 import { auditOf, openAudit } from './open-audit.js';
@@ -75,9 +77,12 @@ export async function openEngine(
     const projector = role === 'standalone' ? await startProjector(stores, opened) : undefined;
     const watches = isServer(config.graph) ? [await watch(stores, opened)] : [];
     const standing = standingOf([...(projector ? [projector] : []), ...watches]);
-    const engine = composeEngine(stores, { standing, treeCacheBytes: config.treeCacheBytes }, opened);
+    const { treeCacheBytes, gcGraceMs } = config;
+    const engine = composeEngine(stores, { standing, treeCacheBytes, gcGraceMs }, opened);
     if (role === 'standalone') {
       const logger = createLogger(config.logLevel);
+      const run: Engine['collect'] = (options) => engine.collect(options);
+      keepCollected({ run, graph, clock: systemClock, periodMs: config.gcMs, logger }, opened);
       startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
       if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }
@@ -99,10 +104,17 @@ export async function openEngine(
   }
 }
 
+/** What the engine is told besides its stores. */
+export interface EngineOptions {
+  readonly standing: Standing;
+  readonly treeCacheBytes: number;
+  readonly gcGraceMs: number;
+}
+
 /** Puts the stages' connections together over open stores. What it opens itself is closed with `opened`, first. */
 export function composeEngine(
   { log, graph, blobs, jobs }: Stores,
-  { standing, treeCacheBytes }: { readonly standing: Standing; readonly treeCacheBytes: number },
+  { standing, treeCacheBytes, gcGraceMs }: EngineOptions,
   opened: AsyncDisposableStack,
 ): Engine {
   const layers = new LayerStore(graph, blobs);
@@ -113,6 +125,7 @@ export function composeEngine(
   const loadIndex: LayerStore['index'] = (repo, diffId) => layers.index(repo, diffId);
   const trees = new TreeStore({ loadIndex, cacheBytes: treeCacheBytes, checkpoints, packing });
   const generations = new OneAtATime('a rebuild or a replay of the event log');
+  const collection = new Collection({ log, graph, blobs }, { graceMs: gcGraceMs });
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
   opened.defer(() => submitter.close());
   return {
@@ -127,6 +140,7 @@ export function composeEngine(
     failure: () => standing.failure(),
     behind: () => standing.behind(),
     rebuild: () => generations.run(() => rebuild({ log, graph })),
+    collect: (options) => collection.run(options),
     compareGraph: () => generations.iterate(() => compareGraph({ log, graph })),
     checkLog: () => checkLog({ log, graph }),
   };

@@ -1,18 +1,23 @@
+import type { CollectReport } from '#collect/collect';
 import { LayerStore } from '#layer/layer-store';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreePacking } from '#union/tree-packing';
 import { TreeStore } from '#union/tree-store';
+import { Collection, type CollectionRun } from './collection.js';
 import type { Config } from './config.js';
+import { keepCollected } from './keep-collected.js';
 import { partitionsOf } from './locations.js';
-import { openBlobStore, openGraph, openJobQueue } from './open-stores.js';
+import type { Stores } from './open-engine.js';
+import { openBlobStore, openEventLog, openGraph, openJobQueue } from './open-stores.js';
 import type { RunningProcess } from './running-process.js';
 import { healthOf } from './store-health.js';
 import { keepSwept } from './sweep-staging.js';
+import { systemClock } from './system-clock.js';
 import { startTarballWork } from './tarball-work.js';
 import { createLogger } from './telemetry.js';
 
 /**
- * Opens the graph, the blob store and the job queue, and works off jobs. Any number of processes may do so.
+ * Opens the graph, the blob store and the job queue, works off jobs and collects garbage. Any number of processes may do so.
  * @throws CONFIG_INVALID, UNAVAILABLE; what was opened is closed
  */
 export async function openMaterializer(config: Config): Promise<RunningProcess> {
@@ -34,6 +39,8 @@ export async function openMaterializer(config: Config): Promise<RunningProcess> 
     const trees = new TreeStore({ loadIndex, cacheBytes: config.treeCacheBytes, checkpoints, packing });
     const logger = createLogger(config.logLevel);
     keepSwept(blobs, logger, opened);
+    const run = (options: CollectionRun) => collectThrough(config, { graph, blobs }, options);
+    keepCollected({ run, graph, clock: systemClock, periodMs: config.gcMs, logger }, opened);
     const sources = { graph, blobs, layers, trees };
     startTarballWork(sources, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
     const well = { failure: () => undefined, behind: () => undefined };
@@ -43,5 +50,19 @@ export async function openMaterializer(config: Config): Promise<RunningProcess> 
   } catch (error) {
     await opened.disposeAsync();
     throw error;
+  }
+}
+
+/** The log is open as long as a run takes: jobs need none, and go on while it is away. */
+async function collectThrough(
+  { eventLog, gcGraceMs }: Config,
+  stores: Pick<Stores, 'graph' | 'blobs'>,
+  options: CollectionRun,
+): Promise<CollectReport> {
+  const log = await openEventLog(eventLog);
+  try {
+    return await new Collection({ ...stores, log }, { graceMs: gcGraceMs }).run(options);
+  } finally {
+    await log.close();
   }
 }

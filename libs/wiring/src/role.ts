@@ -3,7 +3,7 @@ import { type AuditLocation, isServer, type Location, shownLocation } from './lo
 
 /**
  * What a process is for. `gateway`: the doors, no projector; any number. `projector`: keeps the graph up with the log; a
- * second one is a hot standby. `materializer`: works off jobs; any number. `notary`: keeps and signs the audit trees; a second
+ * second one is a hot standby. `materializer`: works off jobs and collects garbage; any number. `notary`: keeps and signs the audit trees; a second
  * one is a hot standby. `standalone`: all of it.
  */
 export type Role = 'standalone' | 'gateway' | 'projector' | 'materializer' | 'notary';
@@ -42,8 +42,8 @@ export function standardPort(role: Role): number {
 }
 
 /**
- * The stores a role has to do with. A projector never sees a blob; a materializer reads no event, but the address of the
- * log says how many partitions the graph has.
+ * The stores a role has to do with. A projector never sees a blob; a materializer opens the log only to collect garbage, and
+ * its address says how many partitions the graph has.
  */
 export function usedBy(role: Role, { eventLog, graph, blobStore }: Locations): Readonly<Partial<Locations>> {
   return role === 'projector' ? { eventLog, graph } : { eventLog, graph, blobStore };

@@ -1,5 +1,6 @@
 import { lookUpTransaction } from '#history/transaction';
 import { AdminServiceService, type AdminServiceServer, type FsckResponse } from '#proto/gen/varve/v1/admin';
+import { collectGarbage } from '../command/collect-garbage.js';
 import { about, rebuildGraph, serverState } from '../command/server-state.js';
 import type { Engine } from '../engine.js';
 import { fsck, type FsckLine } from '../fsck.js';
@@ -19,6 +20,7 @@ export function adminService(engine: Engine, calls: Calls): Served {
       return { txid, repo, position, time, outcome: outcomeMessage(row.outcome) };
     }),
     rebuild: calls.write(async () => absent(await rebuildGraph(engine))),
+    gc: calls.write(async ({ dryRun }) => absent(await collectGarbage(engine, { dryRun }))),
     fsck: calls.stream(async function* ({ quick }) {
       for await (const line of fsck(engine, { quick })) yield lineMessage(line);
     }),

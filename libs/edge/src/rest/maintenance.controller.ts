@@ -1,11 +1,17 @@
-import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
 import { lookUpTransaction } from '#history/transaction';
+import { collectGarbage } from '../command/collect-garbage.js';
 import { rebuildGraph, serverState } from '../command/server-state.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderTransaction } from './answer.js';
 import { Documented } from './documented.js';
 import * as schema from './schema.js';
+
+const gcQuery = z.strictObject({
+  dryRun: z.enum(['true', 'false', '1', '0']).default('false').describe('Only tell what would be removed'),
+});
 
 @ApiTags('maintenance')
 @Controller('api/v1')
@@ -46,5 +52,18 @@ export class MaintenanceController {
   })
   async rebuild() {
     return rebuildGraph(this.engine);
+  }
+
+  @Post('gc')
+  @HttpCode(200)
+  @Documented({
+    summary: 'Remove the stored copies of blobs that nothing names',
+    description:
+      'Copies younger than the grace period are left alone. Reads and writes go on meanwhile; the run stands in the event log as fences and what was swept. With dryRun nothing is appended and nothing removed. One run at a time.',
+    answers: { 200: { description: 'What was removed, or would be', json: schema.collected } },
+    fails: ['OVERLOADED', 'OUTCOME_UNKNOWN', 'STORAGE_FULL', 'UNAVAILABLE'],
+  })
+  async collect(@Query({ schema: gcQuery }) { dryRun }: z.infer<typeof gcQuery>) {
+    return collectGarbage(this.engine, { dryRun: dryRun === 'true' || dryRun === '1' });
   }
 }

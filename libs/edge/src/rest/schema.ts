@@ -265,6 +265,20 @@ export const rebuilt = z.object({
   sameAsBefore: z.boolean(),
   position: position.nullable(),
 });
+const copies = z.object({ count, bytes: count });
+export const collected = z.object({
+  dryRun: z.boolean(),
+  gcId: z.string().nullable().describe('Names the run in its records; null when nothing was appended'),
+  epochs: z.array(count).describe('The last fence of each partition'),
+  stored: copies,
+  candidates: copies.describe('Old enough, and named by nothing when they were listed'),
+  kept: copies.describe('Candidates that a proposal has named since'),
+  removed: copies,
+  forgotten: count.describe('Rows of removed copies that the graph has let go'),
+  copies: z
+    .array(z.object({ digest, incarnation: z.string(), size: count, storedAt: z.string() }))
+    .describe('Those removed, the first 1000'),
+});
 export const health = z.object({
   status: z.enum(['ok', 'failed']),
   reason: z.string().optional(),

@@ -112,6 +112,53 @@ export interface RebuildResponse {
   position?: string | undefined;
 }
 
+/** Whether to do it. */
+export interface GcRequest {
+  /** Only tell what would be removed. */
+  dryRun: boolean;
+}
+
+/** What was removed, or would be. */
+export interface GcResponse {
+  dryRun: boolean;
+  /** Names the run in its records; absent when nothing was appended. */
+  gcId?:
+    | string
+    | undefined;
+  /** The last fence of each partition. */
+  epochs: number[];
+  stored:
+    | GcResponse_Amount
+    | undefined;
+  /** Old enough, and named by nothing when they were listed. */
+  candidates:
+    | GcResponse_Amount
+    | undefined;
+  /** Candidates that a proposal has named since. */
+  kept: GcResponse_Amount | undefined;
+  removed:
+    | GcResponse_Amount
+    | undefined;
+  /** Rows of removed copies that the graph has let go. */
+  forgotten: number;
+  /** Those removed, the first 1000. */
+  copies: GcResponse_Copy[];
+}
+
+/** So many copies, and what they take. */
+export interface GcResponse_Amount {
+  count: number;
+  bytes: number;
+}
+
+/** One stored copy of a blob. */
+export interface GcResponse_Copy {
+  digest: string;
+  incarnation: string;
+  size: number;
+  storedAt: string;
+}
+
 /** How much to check. */
 export interface FsckRequest {
   /** Sizes and connections; no blob is read. */
@@ -1119,6 +1166,402 @@ export const RebuildResponse: MessageFns<RebuildResponse> = {
   },
 };
 
+function createBaseGcRequest(): GcRequest {
+  return { dryRun: false };
+}
+
+export const GcRequest: MessageFns<GcRequest> = {
+  encode(message: GcRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dryRun !== false) {
+      writer.uint32(8).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcRequest>): GcRequest {
+    return GcRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcRequest>): GcRequest {
+    const message = createBaseGcRequest();
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseGcResponse(): GcResponse {
+  return {
+    dryRun: false,
+    gcId: undefined,
+    epochs: [],
+    stored: undefined,
+    candidates: undefined,
+    kept: undefined,
+    removed: undefined,
+    forgotten: 0,
+    copies: [],
+  };
+}
+
+export const GcResponse: MessageFns<GcResponse> = {
+  encode(message: GcResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dryRun !== false) {
+      writer.uint32(8).bool(message.dryRun);
+    }
+    if (message.gcId !== undefined) {
+      writer.uint32(18).string(message.gcId);
+    }
+    if (message.epochs.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.epochs) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.stored !== undefined) {
+      GcResponse_Amount.encode(message.stored, writer.uint32(34).fork()).join();
+    }
+    if (message.candidates !== undefined) {
+      GcResponse_Amount.encode(message.candidates, writer.uint32(42).fork()).join();
+    }
+    if (message.kept !== undefined) {
+      GcResponse_Amount.encode(message.kept, writer.uint32(50).fork()).join();
+    }
+    if (message.removed !== undefined) {
+      GcResponse_Amount.encode(message.removed, writer.uint32(58).fork()).join();
+    }
+    if (message.forgotten !== 0) {
+      writer.uint32(64).int64(message.forgotten);
+    }
+    for (const v of message.copies) {
+      GcResponse_Copy.encode(v!, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gcId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.epochs.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.epochs.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.stored = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.candidates = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kept = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.removed = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.forgotten = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.copies.push(GcResponse_Copy.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcResponse>): GcResponse {
+    return GcResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcResponse>): GcResponse {
+    const message = createBaseGcResponse();
+    message.dryRun = object.dryRun ?? false;
+    message.gcId = object.gcId ?? undefined;
+    message.epochs = object.epochs?.map((e) => e) || [];
+    message.stored = (object.stored !== undefined && object.stored !== null)
+      ? GcResponse_Amount.fromPartial(object.stored)
+      : undefined;
+    message.candidates = (object.candidates !== undefined && object.candidates !== null)
+      ? GcResponse_Amount.fromPartial(object.candidates)
+      : undefined;
+    message.kept = (object.kept !== undefined && object.kept !== null)
+      ? GcResponse_Amount.fromPartial(object.kept)
+      : undefined;
+    message.removed = (object.removed !== undefined && object.removed !== null)
+      ? GcResponse_Amount.fromPartial(object.removed)
+      : undefined;
+    message.forgotten = object.forgotten ?? 0;
+    message.copies = object.copies?.map((e) => GcResponse_Copy.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGcResponse_Amount(): GcResponse_Amount {
+  return { count: 0, bytes: 0 };
+}
+
+export const GcResponse_Amount: MessageFns<GcResponse_Amount> = {
+  encode(message: GcResponse_Amount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).int64(message.count);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcResponse_Amount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcResponse_Amount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcResponse_Amount>): GcResponse_Amount {
+    return GcResponse_Amount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcResponse_Amount>): GcResponse_Amount {
+    const message = createBaseGcResponse_Amount();
+    message.count = object.count ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseGcResponse_Copy(): GcResponse_Copy {
+  return { digest: "", incarnation: "", size: 0, storedAt: "" };
+}
+
+export const GcResponse_Copy: MessageFns<GcResponse_Copy> = {
+  encode(message: GcResponse_Copy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).int64(message.size);
+    }
+    if (message.storedAt !== "") {
+      writer.uint32(34).string(message.storedAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcResponse_Copy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcResponse_Copy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.storedAt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcResponse_Copy>): GcResponse_Copy {
+    return GcResponse_Copy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcResponse_Copy>): GcResponse_Copy {
+    const message = createBaseGcResponse_Copy();
+    message.digest = object.digest ?? "";
+    message.incarnation = object.incarnation ?? "";
+    message.size = object.size ?? 0;
+    message.storedAt = object.storedAt ?? "";
+    return message;
+  },
+};
+
 function createBaseFsckRequest(): FsckRequest {
   return { quick: false };
 }
@@ -1747,6 +2190,19 @@ export const AdminServiceService = {
     responseDeserialize: (value: Buffer): RebuildResponse => RebuildResponse.decode(value),
   },
   /**
+   * Removes the stored copies of blobs that nothing names, or tells which they are. One run at a time.
+   * REST: POST /api/v1/gc
+   */
+  gc: {
+    path: "/varve.v1.AdminService/Gc" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GcRequest): Buffer => Buffer.from(GcRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GcRequest => GcRequest.decode(value),
+    responseSerialize: (value: GcResponse): Buffer => Buffer.from(GcResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GcResponse => GcResponse.decode(value),
+  },
+  /**
    * Checks everything that is kept, beside reads and writes. A client that goes away stops it.
    * REST: POST /api/v1/fsck
    */
@@ -1782,6 +2238,11 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
    * REST: POST /api/v1/rebuild
    */
   rebuild: handleUnaryCall<RebuildRequest, RebuildResponse>;
+  /**
+   * Removes the stored copies of blobs that nothing names, or tells which they are. One run at a time.
+   * REST: POST /api/v1/gc
+   */
+  gc: handleUnaryCall<GcRequest, GcResponse>;
   /**
    * Checks everything that is kept, beside reads and writes. A client that goes away stops it.
    * REST: POST /api/v1/fsck
@@ -1865,6 +2326,22 @@ export interface AdminServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RebuildResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Removes the stored copies of blobs that nothing names, or tells which they are. One run at a time.
+   * REST: POST /api/v1/gc
+   */
+  gc(request: GcRequest, callback: (error: ServiceError | null, response: GcResponse) => void): ClientUnaryCall;
+  gc(
+    request: GcRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GcResponse) => void,
+  ): ClientUnaryCall;
+  gc(
+    request: GcRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GcResponse) => void,
   ): ClientUnaryCall;
   /**
    * Checks everything that is kept, beside reads and writes. A client that goes away stops it.

@@ -1,0 +1,12 @@
+import type { Engine } from '../engine.js';
+import { instant } from '../rest/answer.js';
+
+/** Removes what nothing names, or tells what would be removed. @throws as `Engine.collect` does */
+export async function collectGarbage(engine: Engine, wish: { readonly dryRun: boolean }) {
+  const { epochs, copies, ...report } = await engine.collect(wish);
+  return {
+    ...report,
+    epochs: [...epochs],
+    copies: copies.map(({ modifiedAt, ...copy }) => ({ ...copy, storedAt: instant(modifiedAt) })),
+  };
+}
