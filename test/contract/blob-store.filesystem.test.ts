@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFilesystemBlobStore } from '#adapters/filesystem/filesystem-blob-store';
 import { digestOf, hexOf } from '#core/digest';
 import type { BlobAddress, BlobStore } from '#ports/blob-store';
+import { readBlob } from '#ports/read-blob';
 import { collect, randomBytesOf } from '../fixture/bytes-random.js';
 import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
 
@@ -39,6 +40,49 @@ describe('the filesystem blob store', () => {
     expect(await collect(store.blobs())).toEqual([]);
     expect(await store.sweepStaging()).toBe(1);
     expect(await filesUnder(folder)).toEqual([]);
+    await store.close();
+  });
+
+  it('sweeps beside uploads what is old enough and belongs to none of them', async () => {
+    const store = await openFilesystemBlobStore(folder);
+    const [old, young] = ['a'.repeat(32), 'b'.repeat(32)];
+    await writeFile(join(folder, 'staging', old), 'left behind');
+    await writeFile(join(folder, 'staging', young), 'left behind');
+    const staged = await store.stageBlob();
+    await staged.write(randomBytesOf(1, 1 << 20));
+    // An hour old, all but one: it has come slowly.
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of await readdir(join(folder, 'staging'))) {
+      if (name !== young) await utimes(join(folder, 'staging', name), hourAgo, hourAgo);
+    }
+    expect(await store.sweepStaging(60_000)).toBe(1);
+    expect((await collect(store.staged())).map(({ name, inUse }) => [name === young, inUse])).toEqual(
+      expect.arrayContaining([
+        [true, false],
+        [false, true],
+      ]),
+    );
+    expect(await store.sweepStaging()).toBe(1);
+    await staged.finish();
+    expect(await store.stat(await staged.seal())).toBe(1 << 20);
+    await store.close();
+  });
+
+  it('reads what lies on the disk, not what lay there, once somebody has looked', async () => {
+    const store = await openFilesystemBlobStore(folder);
+    const address = await putBlob(store, Buffer.from('hello\n'));
+    await (await store.open(address)).close();
+    const hex = hexOf(address.digest);
+    const path = join(folder, 'blobs', 'sha256', hex.slice(0, 2), hex, address.incarnation);
+    await writeFile(join(folder, 'other'), 'HELLO\n');
+    await rename(join(folder, 'other'), path);
+    expect(await collect(store.blobs())).toHaveLength(1);
+    const other = await store.open(address);
+    expect(String(await readBlob(other))).toBe('HELLO\n');
+    await other.close();
+    await rm(path);
+    expect(await store.stat(address)).toBeUndefined();
+    await expect(store.open(address)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
     await store.close();
   });
 

@@ -10,7 +10,6 @@ describeEach(
     name: `S3 on ${name}`,
     open: async (folder) => openS3BlobStore(await s3Place(needs, folder)),
     gaps: {
-      'sole owner': 'others may be writing: what is swept is decided by age, see test/cluster/s3-crash.test.ts',
       'bounded memory':
         'it is bounded by its buffers, measured in a process of its own: test/cluster/s3-memory.test.ts',
     },

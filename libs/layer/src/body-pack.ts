@@ -4,7 +4,7 @@ import type { BlobReader, DerivedAddress } from '#ports/blob-store';
 import type { StoredBody } from '#ports/body-source';
 import { type Columns, decodeColumns, encodeColumns } from '#tar/columns';
 
-const version = 1;
+export const bodyPackVersion = 1;
 const format = 'varve-body-pack';
 const magic = 0x31505656; // "VVP1"
 const headBytes = 8;
@@ -15,7 +15,7 @@ const tableBytesMax = 1 << 30;
 
 /** Its key is the digest of its table, which says all that is in it. */
 export function packAddress(key: Digest): DerivedAddress {
-  return { kind: 'pack', version, key };
+  return { kind: 'pack', version: bodyPackVersion, key };
 }
 
 /**
@@ -36,7 +36,7 @@ export class BodyPack {
   readonly #bodiesAt: number;
 
   private constructor(table: Uint8Array) {
-    const { u8, u32, f64 } = decodeColumns(table, format, version);
+    const { u8, u32, f64 } = decodeColumns(table, format, bodyPackVersion);
     const hex = Buffer.from(u8('layers')).toString('hex');
     this.key = digestOf(table);
     this.layers = Array.from(
@@ -75,7 +75,7 @@ export class BodyPack {
       digest: Buffer.concat(rows.map((row) => digests[row]!)),
       bodyBytes: Float64Array.of(end),
     };
-    const table = encodeColumns(format, version, columns);
+    const table = encodeColumns(format, bodyPackVersion, columns);
     const head = Buffer.alloc(aligned(headBytes + table.length));
     head.writeUInt32LE(magic, 0);
     head.writeUInt32LE(table.length, 4);

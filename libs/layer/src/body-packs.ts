@@ -4,7 +4,7 @@ import type { RepositoryName } from '#core/name';
 import type { BlobReader, BlobStore } from '#ports/blob-store';
 import type { PackedPlace, StoredBody } from '#ports/body-source';
 import type { LayerIndex } from '#tar/layer-index';
-import { BodyPack, packAddress, packedBytes } from './body-pack.js';
+import { BodyPack, bodyPackVersion, packAddress, packedBytes } from './body-pack.js';
 
 /** Tables of packs that are kept in memory; the packs read or made longest ago are forgotten first. */
 const tableBytesMax = 32 << 20;
@@ -23,6 +23,8 @@ export interface PackSource {
  * and a pack that is gone, damaged or forgotten costs nothing but time.
  */
 export class BodyPacks {
+  /** Of the format of packs. */
+  readonly version = bodyPackVersion;
   readonly #blobs: Pick<BlobStore, 'open' | 'stageDerived' | 'delete'>;
   readonly #source: PackSource;
   /** In the order they were read or made. */
@@ -45,6 +47,11 @@ export class BodyPacks {
   digest(diffId: DiffId, entry: number): Uint8Array | undefined {
     const found = this.#find(diffId, entry);
     return found?.pack.digest(found.row);
+  }
+
+  /** Whether this process reads from it. */
+  isKnown(key: Digest): boolean {
+    return this.#packs.has(key);
   }
 
   /** @throws BLOB_UNKNOWN, UNAVAILABLE */

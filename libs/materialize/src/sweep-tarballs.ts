@@ -1,9 +1,9 @@
-import type { TarballKey } from '#core/job';
 import { isVarveError } from '#core/error';
-import type { BlobStore } from '#ports/blob-store';
+import type { BlobStore, StoredDerived } from '#ports/blob-store';
 import type { Clock } from '#ports/clock';
 import type { JobQueue } from '#ports/job-queue';
-import { tarballAddress } from './assemble-tarball.js';
+import { deleteDue } from './due-tarballs.js';
+import { tarballProvenance } from './tarball-provenance.js';
 
 export interface SweepOptions {
   readonly queue: JobQueue;
@@ -13,7 +13,6 @@ export interface SweepOptions {
   readonly budgetBytes: number;
 }
 
-const pageSize = 100;
 const sweepEveryMs = 60_000;
 const straysEveryMs = 24 * 3_600_000;
 /** Long enough for a worker that has stored bytes and not told the queue, which it does before. */
@@ -22,35 +21,32 @@ const strayMs = 3_600_000;
 /** Keeps the budget, deletes the bytes that are due, and forgets old jobs. Crashing anywhere, it is run again. @throws UNAVAILABLE */
 export async function sweepTarballs({ queue, blobs, budgetBytes }: SweepOptions): Promise<void> {
   await queue.evict(budgetBytes);
-  for (let due = await queue.due(pageSize); due.length > 0; due = await queue.due(pageSize)) {
-    for (const key of due) {
-      await blobs.delete(tarballAddress(key));
-      await queue.forget(key);
-    }
-  }
+  await deleteDue({ queue, blobs });
   await queue.prune();
 }
 
 /**
  * Makes due what lies in the store and has no pointer: a queue that was lost knows nothing of it. Returns how many.
- * Pointers are read after the bytes are listed, so that what is published meanwhile is no stray. @throws UNAVAILABLE
+ * @throws UNAVAILABLE
  */
-export async function discardStrays({ queue, blobs, clock }: Omit<SweepOptions, 'budgetBytes'>): Promise<number> {
-  const stored = new Map<string, TarballKey>();
-  for await (const { address } of blobs.derived('tarball')) stored.set(textOf(address), address);
-  if (stored.size === 0) return 0;
-  for await (const tarball of queue.tarballs()) stored.delete(textOf(tarball));
+export async function discardStrays(options: Omit<SweepOptions, 'budgetBytes'>): Promise<number> {
+  const { queue, blobs, clock } = options;
+  const provenance = tarballProvenance(options);
   let count = 0;
-  for (const { key, version } of stored.values()) {
-    if (await queue.isDiscarded({ key, version })) continue;
-    await queue.discard({ key, version }, clock.now() + strayMs);
-    count += 1;
+  let page: StoredDerived[] = [];
+  const discard = async (): Promise<void> => {
+    const orphans = await provenance.orphansOf(page);
+    for (const { address } of orphans)
+      await queue.discard({ key: address.key, version: address.version }, clock.now() + strayMs);
+    count += orphans.length;
+    page = [];
+  };
+  for await (const stored of blobs.derived('tarball')) {
+    page.push(stored);
+    if (page.length === provenance.pageSize) await discard();
   }
+  await discard();
   return count;
-}
-
-function textOf({ key, version }: TarballKey): string {
-  return `v${version} ${key}`;
 }
 
 /** Sweeps every minute, and looks for strays at the start and once a day, until it is stopped. */

@@ -9,11 +9,11 @@ import { jobRule } from '#core/job-step';
 import { commitLayer } from '#history/commit-layer';
 import { LayerStore } from '#layer/layer-store';
 import { receiveLayer } from '#layer/receive-layer';
-import type { BlobStore, StagedDerived } from '#ports/blob-store';
+import type { BlobStore, StagedDerived, StoredDerived } from '#ports/blob-store';
 import type { JobQueue } from '#ports/job-queue';
 import { readBlob } from '#ports/read-blob';
 import { layerStackOf } from '#ports/read-stack';
-import { planRootfs } from '#union/rootfs-plan';
+import { planRootfs, writerVersion } from '#union/rootfs-plan';
 import { collect, inPieces, randomBytesOf } from '../../../test/fixture/bytes-random.js';
 import { app, main } from '../../../test/fixture/event-builder.js';
 import { layer } from '../../../test/fixture/layer-builder.js';
@@ -22,6 +22,7 @@ import { tarballAddress } from './assemble-tarball.js';
 import { discardStrays, sweepTarballs } from './sweep-tarballs.js';
 import type { AttemptEnd } from './tarball-attempt.js';
 import { tarballName } from './tarball-name.js';
+import { tarballProvenance } from './tarball-provenance.js';
 import { TarballWorker } from './tarball-worker.js';
 import { writeRootfs } from './write-rootfs.js';
 
@@ -379,5 +380,53 @@ describe('discardStrays', () => {
     clock.ms += 60 * minute;
     await sweepTarballs({ queue: lost, budgetBytes: Infinity, ...options });
     expect((await stored()).length).toBe(0);
+  });
+});
+
+describe('the provenance of tarballs', () => {
+  const orphans = async (by: JobQueue) => {
+    const provenance = tarballProvenance({ queue: by, blobs: history.blobs, clock });
+    const found = await provenance.orphansOf(await stored());
+    return { provenance, found };
+  };
+
+  it('is their pointer, or the try that may still publish them', async () => {
+    await queue.ensure(wishFor());
+    await worker('w').made.workOne();
+    expect((await orphans(queue)).found).toEqual([]);
+    const lost = openMemoryJobQueue({ clock });
+    const [{ address }] = (await stored()) as [StoredDerived];
+    await lost.discard(address, clock.ms + minute);
+    expect((await orphans(lost)).found).toEqual([]);
+    await lost.forget(address);
+
+    const { provenance, found } = await orphans(lost);
+    expect(found).toMatchObject([{ address, why: 'no job has published it' }]);
+    await provenance.remove?.(found);
+    expect(await stored()).toEqual([]);
+    // It could be published by no one any more: whoever asks finds that it is gone, and makes it again.
+    expect(await lost.due(10)).toEqual([]);
+  });
+
+  it('is gone with a newer writer, and the pointer goes with it', async () => {
+    await queue.ensure(wishFor());
+    await worker('w').made.workOne();
+    const [tarball] = (await collect(queue.tarballs())) as [Tarball];
+    const name = `u1w0-${'0'.repeat(64)}`;
+    const old = { ...tarball, name, key: digestOf(Buffer.from(name)), version: writerVersion - 1 };
+    const older = await history.blobs.stageDerived();
+    await older.write(Buffer.from('as an older program wrote it'));
+    await older.seal(tarballAddress(old));
+    await queue.ensure({ ...wishFor(), name: old.name });
+    await queue.discard(old, clock.ms + minute);
+    await queue.complete((await queue.claim('older'))!, old);
+    expect(await collect(queue.tarballs())).toHaveLength(2);
+
+    const { provenance, found } = await orphans(queue);
+    expect(found).toMatchObject([{ address: tarballAddress(old) }]);
+    await provenance.remove?.(found);
+    expect(await queue.tarball(old.name)).toBeUndefined();
+    expect((await stored()).map(({ address }) => address)).toEqual([tarballAddress(tarball)]);
+    expect(await queue.tarball(tarball.name)).toMatchObject({ key: tarball.key });
   });
 });

@@ -58,11 +58,11 @@ export interface BlobStore {
   staged(): AsyncIterable<StagedFile>;
 
   /**
-   * Removes what earlier processes staged and never sealed. Returns how many. A store of one process takes everything:
-   * call it before anything is staged. One that processes share takes only what is older than its window, for another
-   * may be writing it: call it at any time.
+   * Removes what was staged and never sealed, by a process that ended or an upload that could not tidy up behind itself,
+   * and was last written longer ago than told. Returns how many. Never takes what this process is writing; a store that
+   * processes share leaves alone whatever is younger than its window, for another may be writing it. Call it at any time.
    */
-  sweepStaging(): Promise<number>;
+  sweepStaging(olderThanMs?: number): Promise<number>;
 
   close(): Promise<void>;
 }

@@ -13,14 +13,15 @@ type Kind = keyof typeof kinds;
 /** `[name, kind, byte offset, rows]` */
 type Section = readonly [string, Kind, number, number];
 
-interface Directory {
+/** What stands before the columns, in JSON. */
+export interface Directory {
   readonly format: string;
   readonly version: number;
   readonly sections: readonly Section[];
 }
 
-const magic = 0x31435656; // "VVC1"
-const headBytes = 8;
+export const magic = 0x31435656; // "VVC1"
+export const headBytes = 8;
 const alignment = 8;
 const digestBytes = 32;
 
@@ -207,7 +208,8 @@ function alignedBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(source.buffer, source.byteOffset, source.length);
 }
 
-function aligned(offset: number): number {
+/** Columns begin at multiples of 8. */
+export function aligned(offset: number): number {
   return Math.ceil(offset / alignment) * alignment;
 }
 
@@ -215,6 +217,6 @@ function assertLittleEndian(): void {
   assert(endianness() === 'LE', 'columns are stored as little endian memory has them');
 }
 
-function corrupt(format: string, message: string): VarveError {
+export function corrupt(format: string, message: string): VarveError {
   return new VarveError('CORRUPT', `a stored ${format} ${message}`, { format });
 }

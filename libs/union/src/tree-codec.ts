@@ -1,6 +1,8 @@
 import { type ChainId, type Digest, digestFromHex, type DiffId, hexOf } from '#core/digest';
 import { emptyStack, layersOfStack, type LayerStack } from '#core/layer-stack';
+import type { BlobReader } from '#ports/blob-store';
 import { type Column, columnPieces, type Columns, decodeColumnsInTurns, type ReadColumns } from '#tar/columns';
+import { readColumn } from '#tar/read-column';
 import type { Lints } from '#tar/lint';
 import type { PacksOfTree } from './loose-bodies.js';
 import type { RootfsTree } from './rootfs-tree.js';
@@ -48,6 +50,14 @@ export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<W
   const { looseLayers, ...facts } = JSON.parse(Buffer.from(columns.u8('facts')).toString()) as Facts;
   const tree = readTree(columns, facts);
   return { stack: new WrittenStack(chainId, stack), tree, packs: readDigests(columns.u8('packs')), looseLayers };
+}
+
+/**
+ * The packs that a stored tree names, without reading the tree. Not checked: one who loses little by a wrong answer may
+ * ask so. @throws CORRUPT when it is no tree of this version, UNAVAILABLE
+ */
+export async function readPacksOfTree(reader: BlobReader): Promise<readonly Digest[]> {
+  return readDigests(await readColumn(reader, { format, version: treeCodecVersion, name: 'packs' }));
 }
 
 /** A stack whose layers are still the bytes they were written as. */

@@ -112,9 +112,12 @@ class FilesystemBlobStore implements BlobStore {
     return listStaged(this.#layout, this.#look, (path) => this.#isInUse(path));
   }
 
-  async sweepStaging(): Promise<number> {
+  async sweepStaging(olderThanMs = 0): Promise<number> {
+    // Without an age everything is old enough, whatever the clock of the disk says.
+    const before = olderThanMs === 0 ? Infinity : Date.now() - olderThanMs;
     let count = 0;
-    for await (const { name } of this.staged()) {
+    for await (const { name, inUse, modifiedAt } of this.staged()) {
+      if (inUse || modifiedAt > before) continue;
       const path = join(this.#layout.staging, name);
       try {
         await unlink(path);

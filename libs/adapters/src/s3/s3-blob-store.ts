@@ -141,8 +141,9 @@ class S3BlobStore implements BlobStore {
     }
   }
 
-  sweepStaging(): Promise<number> {
-    return sweepUploads(this.#requests, { staging: this.#stagingPrefix, olderThanMs: this.#sweepAfterMs });
+  sweepStaging(olderThanMs = 0): Promise<number> {
+    const windowMs = Math.max(olderThanMs, this.#sweepAfterMs);
+    return sweepUploads(this.#requests, { staging: this.#stagingPrefix, olderThanMs: windowMs });
   }
 
   /** Discards what this process has staged. */

@@ -1,0 +1,38 @@
+import type { BlobReader } from '#ports/blob-store';
+import { readBlob } from '#ports/read-blob';
+import { aligned, corrupt, type Directory, headBytes, magic } from './columns.js';
+
+/** A directory that says it is larger than this is none. */
+const directoryBytesMax = 1 << 20;
+
+/**
+ * One column of bytes, out of columns that are stored, without reading the others. Nothing is checked but the directory.
+ * @throws CORRUPT when it is not there, UNAVAILABLE
+ */
+export async function readColumn(
+  reader: BlobReader,
+  { format, version, name }: { readonly format: string; readonly version: number; readonly name: string },
+): Promise<Uint8Array> {
+  if (reader.size < headBytes) throw corrupt(format, 'is not columns');
+  const head = await readBlob(reader, 0, headBytes);
+  const directoryEnd = headBytes + head.readUInt32LE(4);
+  const isHead = head.readUInt32LE(0) === magic && directoryEnd <= Math.min(reader.size, directoryBytesMax);
+  if (!isHead) throw corrupt(format, 'is not columns');
+  const directory = directoryIn(await readBlob(reader, headBytes, directoryEnd));
+  if (directory?.format !== format || directory.version !== version) throw corrupt(format, 'is of another format');
+  const section = directory.sections.find((one) => one[0] === name);
+  if (!section || section[1] !== 'u8') throw corrupt(format, `has no column ${name} of bytes`);
+  const from = aligned(directoryEnd) + section[2];
+  if (from + section[3] > reader.size) throw corrupt(format, 'ends before its columns do');
+  return readBlob(reader, from, from + section[3]);
+}
+
+/** Undefined when its bytes are no directory: they were not hashed. */
+function directoryIn(bytes: Buffer): Directory | undefined {
+  try {
+    const directory = JSON.parse(bytes.toString()) as Directory;
+    return Array.isArray(directory.sections) ? directory : undefined;
+  } catch {
+    return undefined;
+  }
+}
