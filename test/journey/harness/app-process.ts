@@ -8,7 +8,7 @@ export const projectRoot = new URL('../../..', import.meta.url).pathname.replace
 /** A watchdog: one that ends before is noticed at once, and a busy machine may take its time. */
 export const startMaxMs = 90_000;
 
-export type AppName = 'standalone' | 'gateway' | 'projector' | 'materializer';
+export type AppName = 'standalone' | 'gateway' | 'projector' | 'materializer' | 'notary';
 
 export interface AppOptions {
   readonly app: AppName;

@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A shell line that starts `"$@"` in another way: under a limit, from another folder. */
   readonly wrapper?: string;
+  /** In a cluster, a notary too, whose key is in the folder; one process on files has an audit anyway. */
+  readonly isAudited?: boolean;
 }
 
 /**
@@ -68,10 +70,13 @@ async function startStandalone(data: string, options: ServerOptions): Promise<Ap
 }
 
 /** The gateway first: it is what answers. */
-async function startCluster(data: string, { env }: ServerOptions): Promise<AppProcess[]> {
+async function startCluster(data: string, { env, isAudited = false }: ServerOptions): Promise<AppProcess[]> {
   const realm = await realmOf(data);
   const apps = ['gateway', 'projector', 'materializer'] as const;
-  const started = await Promise.allSettled(apps.map((app) => startApp(app, realm, app === 'gateway' ? env : {})));
+  const started = await Promise.allSettled([
+    ...apps.map((app) => startApp(app, realm, app === 'gateway' ? env : {})),
+    ...(isAudited ? [startApp('notary', realm, { VARVE_DATA: data })] : []),
+  ]);
   const processes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = started.find((one) => one.status === 'rejected');
   if (!failed) return processes;
