@@ -108,7 +108,7 @@ export function fileOf(seed: number, number: number): Buffer {
   return randomBytesOf(seed * 1000 + number, bytes.readUInt32LE() % 300_000);
 }
 
-function bodyOf(bytes: Buffer): RequestBody {
+export function bodyOf(bytes: Buffer): RequestBody {
   return {
     contentType: 'application/x-tar',
     sizeBytes: bytes.length,
