@@ -23,7 +23,8 @@ done
 [[ $brokers =~ ^[1-9]$ ]] || { echo "--brokers is 1 to 9, not $brokers" >&2 && exit 2; }
 export VARVE_TEST_SEED=$seed VARVE_TEST_BROKERS=$brokers
 
-keep='*.ndjson'
+# Histories, and what processes said, of rows that failed.
+keep='*/varve-fault-*/*'
 . scripts/services/own-servers.sh
 # A clock that jumps is Debian's faketime around one process.
 if ! command -v faketime >/dev/null; then

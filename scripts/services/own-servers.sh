@@ -24,7 +24,7 @@ finish() {
 keep_files() {
   local kept
   kept=$(TMPDIR=$kept_under mktemp -d -t varve-kept.XXXXXX)
-  find "$TMPDIR" -name "$keep" -type f -exec cp -t "$kept" {} +
+  find "$TMPDIR" -path "$keep" -type f -exec cp -t "$kept" {} +
   echo "kept in $kept: $(ls "$kept" | paste -sd ' ')" >&2
 }
 # Told to stop, it ends Jest first: the servers must not go while a test looks at them. Who told it may not wait for long.

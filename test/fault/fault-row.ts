@@ -35,18 +35,17 @@ export async function faultRow(
     await fault({ world, load, random: randomOf(own) });
     await world.heal();
     await load.more(30);
-  } finally {
-    await world.heal();
     await load.stop();
-  }
-  try {
     const checked = await checkAfterHealing(world, load);
     tell(name, checked);
     return checked;
   } catch (error) {
-    throw new Error(`${name} with VARVE_TEST_SEED=${seed}: ${(error as Error).message}\nits history: ${load.history}`, {
-      cause: error,
-    });
+    world.keepOutput(name);
+    const { message } = error as Error;
+    throw new Error(`${name} with VARVE_TEST_SEED=${seed}: ${message}\nits history: ${load.history}`, { cause: error });
+  } finally {
+    await load.stop().catch(() => undefined);
+    await world.heal();
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -153,6 +154,11 @@ export class FaultWorld {
     await Promise.all(
       this.places.map((place) => (this.isRunning(place) ? this.process(place).ready() : this.startProcess(place))),
     );
+  }
+
+  /** What the processes have said, beside the history, for who looks into a failure. */
+  keepOutput(name: string): void {
+    for (const [place, one] of this.#processes) writeFileSync(join(this.folder, `${name}.${place}.log`), one.output());
   }
 
   async stop(): Promise<void> {

@@ -47,6 +47,7 @@ export class Load {
   readonly #told = new Map<string, RefInvoke & Told>();
   readonly #stopping = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<unknown> | undefined;
   #answered = 0;
 
   private constructor(options: LoadOptions) {
@@ -95,11 +96,8 @@ export class Load {
   /** What is under way is ended or given up. @throws what an operation failed with that no fault explains */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    try {
-      await this.#running;
-    } finally {
-      this.#recorder.close();
-    }
+    this.#stopped ??= this.#running.finally(() => this.#recorder.close());
+    await this.#stopped;
   }
 
   async #prepare(repo: string): Promise<void> {

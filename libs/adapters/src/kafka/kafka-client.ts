@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import kafkajs, { type Kafka } from 'kafkajs';
 import { assert } from '#core/error';
+import { FrameSocket } from './frame-socket.js';
 import { decodeFetchAnswer, type FetchAnswer } from './fetch-codec.js';
 
 /**
@@ -63,12 +64,19 @@ export interface FetchQuestion {
 
 const internal = createRequire(import.meta.url);
 
+const keepAliveMs = 60_000;
+
 /** The client of one process, quiet: what goes wrong comes back as an error. @see event-log 4.4 */
 export function newKafka(brokers: readonly string[], clientId: string): Kafka {
   quietTimers();
   return new kafkajs.Kafka({
     clientId,
     brokers: [...brokers],
+    socketFactory: ({ host, port, onConnect }) => {
+      const socket = new FrameSocket();
+      socket.setKeepAlive(true, keepAliveMs);
+      return socket.connect({ host, port }, onConnect);
+    },
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 5 },
