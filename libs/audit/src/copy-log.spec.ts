@@ -2,8 +2,22 @@ import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import type { EventLog } from '#ports/event-log';
 import { Projector } from '#projection/follow';
-import { app, main } from '../../../test/fixture/event-builder.js';
-import { type AuditedHistory, auditedHistory, shortLife, v3 } from '../../../test/fixture/audited-history.js';
+import type { EncodedCommit } from '#core/commit';
+import type { Event } from '#core/event';
+import { parseRepositoryName } from '#core/name';
+import { partitionOf } from '#core/partition';
+import {
+  app,
+  commitBatch,
+  commitOn,
+  documentBlob,
+  layerBlob,
+  main,
+  recordBytes,
+  repoCreate,
+  txidOf,
+} from '../../../test/fixture/event-builder.js';
+import { type AuditedHistory, auditedHistory, newLog, shortLife, v3 } from '../../../test/fixture/audited-history.js';
 import { exportLog, importLog } from './copy-log.js';
 import type { ExportedLine, ExportedRecord } from './exported-log.js';
 import { proveRef } from './prove.js';
@@ -35,18 +49,57 @@ async function storyOf(log: EventLog) {
   };
 }
 
+async function outcomesOf(log: EventLog, events: readonly Event[]): Promise<(string | undefined)[]> {
+  const graph = openMemoryGraphStore(log.partitionCount);
+  const projector = new Projector({ log, graph });
+  projector.start();
+  await projector.caughtUp();
+  await projector.stop();
+  return Promise.all(
+    events.map(async (event) => {
+      const home = 'repo' in event ? partitionOf(event.repo, log.partitionCount) : 0;
+      return (await graph.outcome(home, event.txid))?.outcome.type;
+    }),
+  );
+}
+
 describe('a log that is copied into another', () => {
   it.each([1, 4])('of %i partitions keeps every decision, version and time', async (partitions) => {
     const log = target(partitions);
 
-    expect(await importLog(log, exportLog(history.log), 0)).toBe(10);
+    expect(await importLog(log, () => exportLog(history.log), 0)).toBe(10);
     expect(await storyOf(log)).toEqual(await storyOf(history.log));
+  });
+
+  it('into more partitions takes along what neighbours have brought, and not what a fence took', async () => {
+    const log = newLog();
+    const names = ['app', 'bee', 'cat', 'dog', 'eel', 'fox'].map(parseRepositoryName);
+    const [one, two] = [names[0]!, names.find((name) => partitionOf(name, 4) !== partitionOf(names[0]!, 4))!];
+    const [shared, config] = [layerBlob('shared'), documentBlob('config')];
+    const [first, second, third] = ['first', 'second', 'third'].map((message) => commitOn([], message, { layers: [shared.diffId], config: config.digest })) as [EncodedCommit, EncodedCommit, EncodedCommit]; // prettier-ignore
+    const events: Event[] = [
+      repoCreate(txidOf('one'), { repo: one }),
+      repoCreate(txidOf('two'), { repo: two }),
+      commitBatch(txidOf('too early'), { repo: two, commits: [first] }),
+      commitBatch(txidOf('brought'), { repo: one, commits: [first], blobs: [shared, config] }),
+      commitBatch(txidOf('left out'), { repo: two, commits: [second] }),
+      { type: 'gc.fence.v1', txid: txidOf('fence'), gcId: 'f'.repeat(32), blobs: [shared] },
+      commitBatch(txidOf('too late'), { repo: two, commits: [third], gcEpoch: 1 }),
+      commitBatch(txidOf('known'), { repo: two, commits: [second], gcEpoch: 1 }),
+    ];
+    for (const event of events) await log.append(0, [recordBytes(event)]);
+    const copy = target(4);
+    await importLog(copy, () => exportLog(log), 0);
+
+    const [before, after] = [await outcomesOf(log, events), await outcomesOf(copy, events)];
+    expect(after).toEqual(before);
+    expect(before).toEqual(['accepted', 'accepted', 'rejected', 'accepted', 'accepted', 'accepted', 'rejected', 'accepted']); // prettier-ignore
   });
 
   it('keeps them when it is copied once more', async () => {
     const [between, log] = [target(), target()];
-    await importLog(between, exportLog(history.log), 0);
-    await importLog(log, exportLog(between), 0);
+    await importLog(between, () => exportLog(history.log), 0);
+    await importLog(log, () => exportLog(between), 0);
 
     expect(await storyOf(log)).toEqual(await storyOf(history.log));
   });
@@ -58,7 +111,7 @@ describe('a log that is copied into another', () => {
       history.signer.verifier,
     );
     const log = target();
-    await importLog(log, exportLog(history.log), 0);
+    await importLog(log, () => exportLog(history.log), 0);
     const copy = auditedHistory({ log });
     await copy.follower.caughtUp();
     const text = await proveRef(copy, await copy.publish(), { repo: app, ref: v3, offset: 7 });
@@ -70,8 +123,10 @@ describe('a log that is copied into another', () => {
   });
 
   it('is refused by one that has records, or other partitions', async () => {
-    await expect(importLog(history.log, exportLog(history.log), 0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    await expect(importLog(target(2), exportLog(target(3)), 0)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(importLog(history.log, () => exportLog(history.log), 0)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expect(importLog(target(2), () => exportLog(target(3)), 0)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   });
 
   const changed = (change: (record: ExportedRecord) => ExportedRecord) => (lines: ExportedLine[]) =>
@@ -96,7 +151,7 @@ describe('a log that is copied into another', () => {
     const damaged = async function* () {
       yield* damage(lines);
     };
-    const error = await importLog(target(), damaged(), 0).catch((thrown: unknown) => thrown);
+    const error = await importLog(target(), damaged, 0).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'REQUEST_INVALID', message: expect.stringMatching(message) });
   });
 });

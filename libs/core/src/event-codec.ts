@@ -58,13 +58,20 @@ export function encodeEvent(event: Event, envelope: Envelope): Uint8Array {
   );
 }
 
+/** A record of another log as it is wrapped. */
+export interface Imported {
+  readonly bytes: Uint8Array;
+  readonly from: ImportedFrom;
+  /** Copies that were known where it stood, and may not be here: as if it named them itself. */
+  readonly knownBlobs: readonly NamedBlob[];
+}
+
 /**
  * A record of another log, wrapped to stand in this one: its bytes, and where they stood. It is read as the record in
  * it, so every decision and every version comes out as it was. @see event-log 1.5
  */
 export function encodeImport(
-  bytes: Uint8Array,
-  from: ImportedFrom,
+  { bytes, from, knownBlobs }: Imported,
   envelope: Pick<Envelope, 'source' | 'time'>,
 ): Uint8Array {
   return Buffer.from(
@@ -81,6 +88,7 @@ export function encodeImport(
         originalPartition: from.partition,
         originalOffset: from.offset,
         originalTime: from.time,
+        ...(knownBlobs.length === 0 ? {} : { knownBlobs }),
         bytes: Buffer.from(bytes).toString('base64'),
       },
     }),
@@ -107,9 +115,9 @@ export function decodeEvent(bytes: Uint8Array): DecodedRecord {
     checkSize(bytes);
     document = parseJson(bytes);
     if ((document as Members | null)?.['type'] !== importType) return { type: 'event', event: readEvent(document) };
-    const { from, bytes: original } = readImport(document);
+    const { from, bytes: original, knownBlobs } = readImport(document);
     // Of a record that was copied twice, the first place counts.
-    return { imported: from, ...decodeEvent(original) };
+    return { imported: from, ...withBlobs(decodeEvent(original), knownBlobs) };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     return {
@@ -119,6 +127,12 @@ export function decodeEvent(bytes: Uint8Array): DecodedRecord {
       repo: legibleRepo(document),
     };
   }
+}
+
+function withBlobs(decoded: DecodedRecord, knownBlobs: readonly NamedBlob[]): DecodedRecord {
+  if (knownBlobs.length === 0 || decoded.type === 'malformed' || !('commits' in decoded.event)) return decoded;
+  const { event } = decoded;
+  return { ...decoded, event: { ...event, blobs: [...event.blobs, ...knownBlobs] } };
 }
 
 /** Carries the reason out of the nested readers below; never leaves this file. */
@@ -141,9 +155,7 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 /** The record that an import wraps, and where it stood; undefined for any other record. */
-export function unwrapImport(
-  bytes: Uint8Array,
-): { readonly from: ImportedFrom; readonly bytes: Uint8Array } | undefined {
+export function unwrapImport(bytes: Uint8Array): Imported | undefined {
   try {
     const document = parseJson(bytes) as Members | null;
     return document?.['type'] === importType ? readImport(document) : undefined;
@@ -153,7 +165,7 @@ export function unwrapImport(
   }
 }
 
-function readImport(value: unknown): { readonly from: ImportedFrom; readonly bytes: Uint8Array } {
+function readImport(value: unknown): Imported {
   const data = record(record(value, 'the record')['data'], 'data');
   const from = {
     log: matching(data, 'originalLog', (log) => /^[a-z0-9]{1,64}$/.test(log), 'the id of a log'),
@@ -161,7 +173,8 @@ function readImport(value: unknown): { readonly from: ImportedFrom; readonly byt
     offset: count(data, 'originalOffset'),
     time: count(data, 'originalTime'),
   };
-  return { from, bytes: readBase64(data['bytes'], 'bytes') };
+  const knownBlobs = data['knownBlobs'] === undefined ? [] : list(data, 'knownBlobs').map(readBlob);
+  return { from, knownBlobs, bytes: readBase64(data['bytes'], 'bytes') };
 }
 
 function readEvent(value: unknown): Event {

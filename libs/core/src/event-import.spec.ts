@@ -2,6 +2,7 @@ import {
   absent,
   app,
   commitOn,
+  documentBlob,
   main,
   move,
   recordBytes,
@@ -22,7 +23,7 @@ const created = repoCreate(txidOf('create'), {
 });
 const from: ImportedFrom = { log: 'lold', partition: 0, offset: 1, time: 500 };
 const wrapped = (bytes: Uint8Array, at: ImportedFrom = from) =>
-  encodeImport(bytes, at, { source: 'varve/lnew', time: 9_999 });
+  encodeImport({ bytes, from: at, knownBlobs: [] }, { source: 'varve/lnew', time: 9_999 });
 
 /** As a writer before request ids put it into the log. Never to be changed: it is what old logs hold. */
 const olderRecord =
@@ -73,6 +74,19 @@ describe('a record of another log', () => {
     expect(decodeEvent(twice)).toEqual({ type: 'event', event: created, imported: from });
   });
 
+  it('names also what was known where it stood', () => {
+    const knownBlobs = [documentBlob('config')];
+    const bytes = encodeImport(
+      { bytes: recordBytes(created), from, knownBlobs },
+      { source: 'varve/lnew', time: 9_999 },
+    );
+    const again = encodeImport({ ...unwrapImport(bytes)!, from }, { source: 'varve/lnew', time: 9_999 });
+
+    for (const read of [bytes, again]) {
+      expect(decodeEvent(read)).toEqual({ type: 'event', event: { ...created, blobs: knownBlobs }, imported: from });
+    }
+  });
+
   it('may be as long as a record, and its wrapping longer', () => {
     const bytes = Buffer.alloc(limit.recordBytesMax, 0x20);
 
@@ -83,6 +97,7 @@ describe('a record of another log', () => {
   it.each([
     ['bytes that are not base64', '"bytes":"', '"bytes":"*'],
     ['no offset', '"originalOffset":1', '"originalOffset":-1'],
+    ['known blobs that are none', '"bytes":"', '"knownBlobs":[{}],"bytes":"'],
   ])('is malformed with %s', (_what, text, other) => {
     const bytes = Buffer.from(
       Buffer.from(wrapped(recordBytes(created)))

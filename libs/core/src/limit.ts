@@ -31,8 +31,8 @@ export const limit = {
   commitBytesMax: 64 << 10,
   commitTextBytesMax: 16 << 10,
   recordBytesMax: 512 << 10,
-  /** A record of another log in its wrapping: base64 and where it stood. */
-  importRecordBytesMax: 700 << 10,
+  /** A record of another log in its wrapping: base64, where it stood, and copies that were known there. */
+  importRecordBytesMax: 860 << 10,
   appendBatchBytesMax: 900_000,
   appendBatchRecordsMax: 500,
   refUpdatesPerRecordMax: 1_000,

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkEmpty, checkFits, exportLog, importLog } from '#audit/copy-log';
+import { checkEmpty, exportLog, importLog } from '#audit/copy-log';
 import { checkedExport, type ExportedLine } from '#audit/exported-log';
 import { VarveError } from '#core/error';
 import { formatPosition } from '#core/position';
@@ -32,8 +32,8 @@ export async function importEventlog(
   const folder = await mkdtemp(join(tmpdir(), 'varve-import-'));
   try {
     const path = join(folder, 'log.jsonl');
-    await spool(path, fitting(log, checkedExport(lines)));
-    const records = await importLog(log, readLines(createReadStream(path)), Date.now());
+    await spool(path, checkedExport(lines));
+    const records = await importLog(log, () => readLines(createReadStream(path)), Date.now());
     const ends = await Promise.all(Array.from({ length: log.partitionCount }, (_, i) => log.end(i)));
     const positions = ends.map((end, partition) => formatPosition({ log: log.id, partition, offset: end - 1 }));
     return { records, position: positions.join(', ') };
@@ -41,10 +41,6 @@ export async function importEventlog(
     importing.delete(log);
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function* fitting(log: Engine['log'], lines: AsyncIterable<ExportedLine>): AsyncGenerator<ExportedLine> {
-  for await (const line of lines) yield line.type === 'eventlog' ? checkFits(log, line) : line;
 }
 
 /** @throws STORAGE_FULL */
