@@ -109,6 +109,7 @@ it.each<[string, (bytes: Buffer) => Buffer]>([
 
 /** The read side of a process of its own, which counts the layers and indexes it opens. */
 class Reader {
+  readonly log;
   readonly graph;
   readonly #layers: LayerStore;
   readonly layers;
@@ -118,7 +119,8 @@ class Reader {
   opened = 0;
   indexes = 0;
 
-  constructor({ graph, blobs }: RunningHistory) {
+  constructor({ log, graph, blobs }: RunningHistory) {
+    this.log = log;
     this.graph = graph;
     const store = new LayerStore(graph, blobs);
     this.#layers = store;
