@@ -227,6 +227,8 @@ export interface Collected {
     readonly size: number;
     readonly storedAt: string;
   }[];
+  readonly derived: readonly { readonly kind: string; readonly stored: CopyAmount; readonly removed: CopyAmount }[];
+  readonly uploads: { readonly staged: CopyAmount; readonly removed: CopyAmount };
 }
 
 export interface Rebuilt {

@@ -1,6 +1,6 @@
 import type { VarveError } from '#core/error';
 import type { Auditor } from '#audit/auditor';
-import type { CollectReport } from '#collect/collect';
+import type { GarbageReport } from '#collect/collect-all';
 import type { Submitter } from '#history/submitter';
 import type { LayerStore } from '#layer/layer-store';
 import type { BlobStore } from '#ports/blob-store';
@@ -35,8 +35,8 @@ export interface Engine {
   rebuild(): Promise<Rebuilt>;
   /** Replays the log beside the graph in use, and tells every row that differs. One at a time, and not during a rebuild. @throws OVERLOADED, LOG_TRUNCATED */
   compareGraph(): AsyncGenerator<GraphComparison>;
-  /** Removes what nothing names from the blob store. One run at a time. @throws OVERLOADED, and as `collect` does */
-  collect(options: { readonly dryRun: boolean; readonly signal?: AbortSignal }): Promise<CollectReport>;
+  /** Removes what nothing names from the blob store, what comes from nothing, and what belongs to nobody. One run at a time. @throws OVERLOADED, and as `collect` does */
+  collect(options: { readonly dryRun: boolean; readonly signal?: AbortSignal }): Promise<GarbageReport>;
   /** The log is the one the graph was made from, as far as the graph goes. @throws LOG_TRUNCATED */
   checkLog(): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import { newPartition } from '#core/graph-row';
 import { VarveError } from '#core/error';
-import type { CollectReport } from '#collect/collect';
+import type { GarbageReport } from '#collect/collect-all';
 import { keepCollected } from './keep-collected.js';
 
 /** In an ES module it is no global. */
 const timers = import.meta.jest;
 const nothing = { count: 0, bytes: 0 };
-const report: CollectReport = {
+const report: GarbageReport = {
   dryRun: false,
   gcId: '0'.repeat(32),
   epochs: [1, 1],
@@ -16,6 +16,8 @@ const report: CollectReport = {
   removed: nothing,
   forgotten: 0,
   copies: [],
+  derived: [],
+  uploads: { staged: nothing, removed: nothing },
 };
 const checkpoint = { offset: 0, recordDigest: '', stateDigest: '', partition: newPartition };
 const periodMs = 2_400;

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import type { CollectReport } from '#collect/collect';
+import type { GarbageReport } from '#collect/collect-all';
 import { isVarveError } from '#core/error';
 import type { Clock } from '#ports/clock';
 import type { GraphReader } from '#ports/graph-store';
 
 /** What runs by itself, and when. */
 export interface KeptCollection {
-  readonly run: (options: { readonly dryRun: false; readonly signal: AbortSignal }) => Promise<CollectReport>;
+  readonly run: (options: { readonly dryRun: false; readonly signal: AbortSignal }) => Promise<GarbageReport>;
   readonly graph: Pick<GraphReader, 'checkpoint' | 'partitionCount'>;
   readonly clock: Clock;
   /** 0: never. */
@@ -41,9 +41,26 @@ async function collectIfDue(kept: KeptCollection, signal: AbortSignal): Promise<
   const { run, logger } = kept;
   try {
     if (signal.aborted || !(await isDue(kept))) return;
-    const { gcId, epochs, candidates, kept: left, removed, forgotten } = await run({ dryRun: false, signal });
+    const {
+      gcId,
+      epochs,
+      candidates,
+      kept: left,
+      removed,
+      forgotten,
+      ...others
+    } = await run({ dryRun: false, signal });
     const counts = { candidates: candidates.count, kept: left.count, removed: removed.count, forgotten };
-    logger.info({ gc: gcId, epochs, ...counts, removed_bytes: removed.bytes }, 'collected garbage');
+    const derived = Object.fromEntries(others.derived.map((of) => [of.kind, of.removed.count]));
+    const told = {
+      gc: gcId,
+      epochs,
+      ...counts,
+      removed_bytes: removed.bytes,
+      derived,
+      uploads: others.uploads.removed.count,
+    };
+    logger.info(told, 'collected garbage');
   } catch (error) {
     // Someone asked for a run meanwhile, a store or the projection is away, or the process ends: later is soon enough.
     const isPassing = ['OVERLOADED', 'UNAVAILABLE', 'OUTCOME_UNKNOWN', 'CANCELLED', 'STORAGE_FULL'];

@@ -125,7 +125,7 @@ export function composeEngine(
   const loadIndex: LayerStore['index'] = (repo, diffId) => layers.index(repo, diffId);
   const trees = new TreeStore({ loadIndex, cacheBytes: treeCacheBytes, checkpoints, packing });
   const generations = new OneAtATime('a rebuild or a replay of the event log');
-  const collection = new Collection({ log, graph, blobs }, { graceMs: gcGraceMs });
+  const collection = new Collection({ log, graph, blobs, layers, jobs }, { graceMs: gcGraceMs });
   const submitter = new Submitter({ log, graph, random: randomBytes, clock: systemClock });
   opened.defer(() => submitter.close());
   return {

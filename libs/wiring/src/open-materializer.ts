@@ -1,13 +1,12 @@
-import type { CollectReport } from '#collect/collect';
+import type { GarbageReport } from '#collect/collect-all';
 import { LayerStore } from '#layer/layer-store';
 import { TreeCheckpoints } from '#union/tree-checkpoints';
 import { TreePacking } from '#union/tree-packing';
 import { TreeStore } from '#union/tree-store';
-import { Collection, type CollectionRun } from './collection.js';
+import { Collection, type CollectionRun, type CollectionStores } from './collection.js';
 import type { Config } from './config.js';
 import { keepCollected } from './keep-collected.js';
 import { partitionsOf } from './locations.js';
-import type { Stores } from './open-engine.js';
 import { openBlobStore, openEventLog, openGraph, openJobQueue } from './open-stores.js';
 import type { RunningProcess } from './running-process.js';
 import { healthOf } from './store-health.js';
@@ -39,7 +38,7 @@ export async function openMaterializer(config: Config): Promise<RunningProcess> 
     const trees = new TreeStore({ loadIndex, cacheBytes: config.treeCacheBytes, checkpoints, packing });
     const logger = createLogger(config.logLevel);
     keepSwept(blobs, logger, opened);
-    const run = (options: CollectionRun) => collectThrough(config, { graph, blobs }, options);
+    const run = (options: CollectionRun) => collectThrough(config, { graph, blobs, layers, jobs }, options);
     keepCollected({ run, graph, clock: systemClock, periodMs: config.gcMs, logger }, opened);
     const sources = { graph, blobs, layers, trees };
     startTarballWork(sources, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
@@ -56,9 +55,9 @@ export async function openMaterializer(config: Config): Promise<RunningProcess> 
 /** The log is open as long as a run takes: jobs need none, and go on while it is away. */
 async function collectThrough(
   { eventLog, gcGraceMs }: Config,
-  stores: Pick<Stores, 'graph' | 'blobs'>,
+  stores: Omit<CollectionStores, 'log'>,
   options: CollectionRun,
-): Promise<CollectReport> {
+): Promise<GarbageReport> {
   const log = await openEventLog(eventLog);
   try {
     return await new Collection({ ...stores, log }, { graceMs: gcGraceMs }).run(options);

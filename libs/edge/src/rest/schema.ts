@@ -278,6 +278,12 @@ export const collected = z.object({
   copies: z
     .array(z.object({ digest, incarnation: z.string(), size: count, storedAt: z.string() }))
     .describe('Those removed, the first 1000'),
+  derived: z
+    .array(z.object({ kind: z.string(), stored: copies, removed: copies }))
+    .describe('What can be made again: what there is, and what came from nothing that there still is'),
+  uploads: z
+    .object({ staged: copies, removed: copies })
+    .describe('What is staged, and what of it belonged to no upload any more'),
 });
 export const health = z.object({
   status: z.enum(['ok', 'failed']),

@@ -143,6 +143,8 @@ export interface GcResponse {
   forgotten: number;
   /** Those removed, the first 1000. */
   copies: GcResponse_Copy[];
+  derived: GcResponse_Derived[];
+  uploads: GcResponse_Uploads | undefined;
 }
 
 /** So many copies, and what they take. */
@@ -157,6 +159,25 @@ export interface GcResponse_Copy {
   incarnation: string;
   size: number;
   storedAt: string;
+}
+
+/** What can be made again, of one kind. */
+export interface GcResponse_Derived {
+  kind: string;
+  stored:
+    | GcResponse_Amount
+    | undefined;
+  /** What came from nothing that there still is. */
+  removed: GcResponse_Amount | undefined;
+}
+
+/** What is staged. */
+export interface GcResponse_Uploads {
+  staged:
+    | GcResponse_Amount
+    | undefined;
+  /** What belonged to no upload any more. */
+  removed: GcResponse_Amount | undefined;
 }
 
 /** How much to check. */
@@ -1232,6 +1253,8 @@ function createBaseGcResponse(): GcResponse {
     removed: undefined,
     forgotten: 0,
     copies: [],
+    derived: [],
+    uploads: undefined,
   };
 }
 
@@ -1267,6 +1290,12 @@ export const GcResponse: MessageFns<GcResponse> = {
     }
     for (const v of message.copies) {
       GcResponse_Copy.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.derived) {
+      GcResponse_Derived.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.uploads !== undefined) {
+      GcResponse_Uploads.encode(message.uploads, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1366,6 +1395,22 @@ export const GcResponse: MessageFns<GcResponse> = {
             message.copies.push(GcResponse_Copy.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.derived.push(GcResponse_Derived.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.uploads = GcResponse_Uploads.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1400,6 +1445,10 @@ export const GcResponse: MessageFns<GcResponse> = {
       : undefined;
     message.forgotten = object.forgotten ?? 0;
     message.copies = object.copies?.map((e) => GcResponse_Copy.fromPartial(e)) || [];
+    message.derived = object.derived?.map((e) => GcResponse_Derived.fromPartial(e)) || [];
+    message.uploads = (object.uploads !== undefined && object.uploads !== null)
+      ? GcResponse_Uploads.fromPartial(object.uploads)
+      : undefined;
     return message;
   },
 };
@@ -1558,6 +1607,160 @@ export const GcResponse_Copy: MessageFns<GcResponse_Copy> = {
     message.incarnation = object.incarnation ?? "";
     message.size = object.size ?? 0;
     message.storedAt = object.storedAt ?? "";
+    return message;
+  },
+};
+
+function createBaseGcResponse_Derived(): GcResponse_Derived {
+  return { kind: "", stored: undefined, removed: undefined };
+}
+
+export const GcResponse_Derived: MessageFns<GcResponse_Derived> = {
+  encode(message: GcResponse_Derived, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.stored !== undefined) {
+      GcResponse_Amount.encode(message.stored, writer.uint32(18).fork()).join();
+    }
+    if (message.removed !== undefined) {
+      GcResponse_Amount.encode(message.removed, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcResponse_Derived {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcResponse_Derived();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stored = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.removed = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcResponse_Derived>): GcResponse_Derived {
+    return GcResponse_Derived.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcResponse_Derived>): GcResponse_Derived {
+    const message = createBaseGcResponse_Derived();
+    message.kind = object.kind ?? "";
+    message.stored = (object.stored !== undefined && object.stored !== null)
+      ? GcResponse_Amount.fromPartial(object.stored)
+      : undefined;
+    message.removed = (object.removed !== undefined && object.removed !== null)
+      ? GcResponse_Amount.fromPartial(object.removed)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGcResponse_Uploads(): GcResponse_Uploads {
+  return { staged: undefined, removed: undefined };
+}
+
+export const GcResponse_Uploads: MessageFns<GcResponse_Uploads> = {
+  encode(message: GcResponse_Uploads, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.staged !== undefined) {
+      GcResponse_Amount.encode(message.staged, writer.uint32(10).fork()).join();
+    }
+    if (message.removed !== undefined) {
+      GcResponse_Amount.encode(message.removed, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GcResponse_Uploads {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGcResponse_Uploads();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.staged = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.removed = GcResponse_Amount.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GcResponse_Uploads>): GcResponse_Uploads {
+    return GcResponse_Uploads.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GcResponse_Uploads>): GcResponse_Uploads {
+    const message = createBaseGcResponse_Uploads();
+    message.staged = (object.staged !== undefined && object.staged !== null)
+      ? GcResponse_Amount.fromPartial(object.staged)
+      : undefined;
+    message.removed = (object.removed !== undefined && object.removed !== null)
+      ? GcResponse_Amount.fromPartial(object.removed)
+      : undefined;
     return message;
   },
 };

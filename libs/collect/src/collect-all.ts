@@ -1,0 +1,25 @@
+import type { Provenance } from '#ports/provenance';
+import { collect, type CollectReport, type CollectStores } from './collect.js';
+import { sweepDerived, type SweptKind } from './sweep-derived.js';
+import { sweepAbandonedUploads, type SweptUploads } from './sweep-uploads.js';
+
+/** What a whole run removed, or would remove. */
+export interface GarbageReport extends CollectReport {
+  readonly derived: readonly SweptKind[];
+  readonly uploads: SweptUploads;
+}
+
+/**
+ * Everything that goes in the end, in this order: copies of blobs that nothing names, derived bytes that come from
+ * nothing, staged bytes that belong to nobody. Only the first takes the log. @throws as `collect` does
+ */
+export async function collectAll(
+  stores: CollectStores,
+  provenances: readonly Provenance[],
+  options: Parameters<typeof collect>[1],
+): Promise<GarbageReport> {
+  const report = await collect(stores, options);
+  const derived = await sweepDerived(stores, provenances, options);
+  const uploads = await sweepAbandonedUploads(stores, options);
+  return { ...report, derived, uploads };
+}
