@@ -243,20 +243,27 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
         txid: txidOf(`fence ${n}`),
         blobs: blobs.map(copy),
       });
-      const swept: Event = { type: 'blob.swept.v1', gcId: 'g1', txid: txidOf('swept'), blobs: [copy(base)] };
+      const swept = (n: number): Event => ({
+        type: 'blob.swept.v1',
+        gcId: 'g1',
+        txid: txidOf(`swept ${n}`),
+        blobs: [copy(base)],
+      });
       const bind = commitBatch(txidOf('again'), { blobs: [again] });
       let at = history.length;
       const next = async (event: Event) => foldAll(graph, [event], at++);
       await foldAll(graph, history);
       await next(fence(1, [base]));
-      expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1', retiredEpoch: 1 });
+      expect(await graph.blob(app, base.digest)).toMatchObject({ retiredEpoch: 1, sweptEpoch: null });
+      await next(swept(1));
+      expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1', retiredEpoch: 1, sweptEpoch: 1 });
       await next(bind);
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i2', retiredEpoch: null });
       expect((await graph.layer(app, base.diffId))?.encodings).toEqual([copy(base), copy(again)]);
       await next(fence(2, []));
       await next(fence(3, [again]));
       expect((await graph.blob(app, base.digest))?.incarnation).toBe('i1');
-      await next(swept);
+      await next(swept(2));
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i2', retiredEpoch: 3 });
     },
   },
@@ -277,7 +284,7 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual([]);
       await foldAll(graph, [fence(1, [copyOf(base), ...ordered])], length);
 
-      const unnamed = ordered.map((copy) => ({ ...copy, size: 0, mediaType: '', retiredEpoch: 1 }));
+      const unnamed = ordered.map((copy) => ({ ...copy, size: 0, mediaType: '', retiredEpoch: 1, sweptEpoch: null }));
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed);
       const first = await graph.retiredCopies(0, { limit: 3 });
       expect(first).toEqual(unnamed.slice(0, 3));
@@ -291,10 +298,18 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1' });
       expect(await graph.blob(app, (strays[0] as typeof base).digest)).toBeUndefined();
 
-      const swept: Event = { type: 'blob.swept.v1', gcId: 'g1', txid: txidOf('swept'), blobs: ordered.slice(1) };
-      await foldAll(graph, [fence(2, []), fence(3, []), swept], length + 1);
+      const swept = (n: number): Event => ({
+        type: 'blob.swept.v1',
+        gcId: 'g1',
+        txid: txidOf(`swept ${n}`),
+        blobs: ordered.slice(1),
+      });
+      await foldAll(graph, [swept(1)], length + 1);
+      const told = unnamed.map((row, i) => (i === 0 ? row : { ...row, sweptEpoch: 1 }));
+      expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(told);
+      await foldAll(graph, [fence(2, []), fence(3, []), swept(2)], length + 2);
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed.slice(0, 1));
-      const fencedAt = (length + 2) * 100;
+      const fencedAt = (length + 3) * 100;
       expect((await graph.checkpoint(0)).partition).toEqual({ rules: 1, gcEpoch: 3, fencedAt, time: fencedAt + 100 });
     },
   },
@@ -445,6 +460,7 @@ async function expectEverything(graph: GraphStore): Promise<void> {
     size: 100,
     mediaType: 'application/json',
     retiredEpoch: null,
+    sweptEpoch: null,
   });
 }
 

@@ -44,9 +44,9 @@ const retire = (n: number, ...blobs: readonly NamedBlob[]): Event => ({
   gcId: 'g',
   blobs: copiesOf(blobs),
 });
-const sweep = (...blobs: readonly NamedBlob[]): Event => ({
+const sweep = (n: number, ...blobs: readonly NamedBlob[]): Event => ({
   type: 'blob.swept.v1',
-  txid: txidOf('sweep'),
+  txid: txidOf(`sweep ${n}`),
   gcId: 'g',
   blobs: copiesOf(blobs),
 });
@@ -336,8 +336,14 @@ const rows: readonly Row[] = [
     outcome: accepted(),
   },
   {
-    title: 'a copy that was swept too early is still retired',
-    given: [create, retire(1, layer), retire(2), sweep(layer)],
+    title: 'a copy that was swept is still retired, however long ago its fence was',
+    given: [create, retire(1, layer), retire(2), retire(3), sweep(1, layer)],
+    when: commitBatch(txidOf('it'), { gcEpoch: 3, blobs: [layer] }),
+    outcome: rejected('BLOB_GONE'),
+  },
+  {
+    title: 'a copy that is swept again too early is still retired',
+    given: [create, retire(1, layer), sweep(1, layer), retire(2), sweep(2, layer)],
     when: commitBatch(txidOf('it'), { gcEpoch: 1, blobs: [layer] }),
     outcome: rejected('BLOB_GONE'),
   },
@@ -408,9 +414,10 @@ describe('decide', () => {
     expect(world.facts.ref(app, main)).toEqual(at(a, 1));
   });
 
-  it('forgets a swept copy two fences after it was retired, when nobody can name it any more', async () => {
+  it('forgets a swept copy two fences after it was swept, when nobody can name it any more', async () => {
     const bind = commitBatch(txidOf('bind'), { blobs: [layer] });
-    const world = await FoldedWorld.given(create, bind, retire(1, layer), retire(2), retire(3), sweep(layer));
+    const fences = [retire(1, layer), sweep(1, layer), retire(2), retire(3)];
+    const world = await FoldedWorld.given(create, bind, ...fences, sweep(2, layer));
     expect(world.facts.blobs(layer.digest)).toEqual([]);
     expect(world.see(commitBatch(txidOf('zombie'), { gcEpoch: 1, blobs: [layer] }))).toBeNull();
   });

@@ -87,7 +87,8 @@ export class ReplayFacts implements Facts {
 
   blobs(digest: Digest): readonly BlobRow[] {
     if (this.#named.blobs.has(digest)) return [];
-    return [{ digest, incarnation: storedBefore.incarnation, size: 0, mediaType: '', retiredEpoch: null }];
+    const { incarnation } = storedBefore;
+    return [{ digest, incarnation, size: 0, mediaType: '', retiredEpoch: null, sweptEpoch: null }];
   }
 
   /** A commit without bytes has a place and no parents: nothing is shown to descend from what lies below it. */

@@ -168,8 +168,9 @@ describe('collect', () => {
 
     at.blobs.delete = remove;
     await at.collect();
-    expect(await at.graph.retiredCopies(1, { limit: 10 })).toMatchObject([addressOf(gone)]);
-    expect(await at.collect()).toMatchObject({ epochs: [3, 3], forgotten: 2 });
+    expect(await at.graph.retiredCopies(1, { limit: 10 })).toMatchObject([{ ...addressOf(gone), sweptEpoch: 2 }]);
+    expect(await at.collect()).toMatchObject({ epochs: [3, 3], forgotten: 0 });
+    expect(await at.collect()).toMatchObject({ epochs: [4, 4], forgotten: 2 });
     expect(await at.graph.retiredCopies(1, { limit: 10 })).toEqual([]);
     await at.close();
   });

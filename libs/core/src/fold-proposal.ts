@@ -69,7 +69,8 @@ function bindBlob(step: Step, { digest, incarnation, size, mediaType }: NamedBlo
     return rejected('SIZE_MISMATCH', message, { digest, expected: other.size, actual: size });
   }
   if (!known) {
-    step.facts.add({ type: 'blob', before: null, after: { digest, incarnation, size, mediaType, retiredEpoch: null } });
+    const after = { digest, incarnation, size, mediaType, retiredEpoch: null, sweptEpoch: null };
+    step.facts.add({ type: 'blob', before: null, after });
   }
   return undefined;
 }

@@ -131,22 +131,25 @@ function raiseFence(step: Step, event: GcFence): Outcome {
   for (const copy of event.blobs) {
     const before = copyOf(step, copy);
     if (before && before.retiredEpoch !== null) continue;
-    const known = before ?? { ...copy, size: 0, mediaType: '' };
+    const known = before ?? { ...copy, size: 0, mediaType: '', sweptEpoch: null };
     step.facts.add({ type: 'blob', before: before ?? null, after: { ...known, retiredEpoch: epoch } });
   }
   return nothing;
 }
 
 /**
- * Forgets copies that were deleted. Not before two more fences: until then a proposal that is not stale yet could name
- * one again and be believed. Told too early, the copy stays retired and is swept again. @see event-log 1.6 rule 13
+ * Forgets copies that were deleted, when it is told so again two fences later. Until then a proposal that is not stale
+ * yet could name one again and be believed: its proposer may have seen the copy in the last instant before it was
+ * deleted, however long ago it was retired. @see event-log 1.6 rule 13
  */
 function forgetSwept(step: Step, event: BlobSwept): Outcome {
   const { gcEpoch } = step.facts.partition();
   for (const copy of event.blobs) {
     const before = copyOf(step, copy);
-    if (!before || before.retiredEpoch === null || before.retiredEpoch + 2 > gcEpoch) continue;
-    step.facts.add({ type: 'blob', before, after: null });
+    if (!before || before.retiredEpoch === null) continue;
+    const { sweptEpoch } = before;
+    if (sweptEpoch === null) step.facts.add({ type: 'blob', before, after: { ...before, sweptEpoch: gcEpoch } });
+    else if (sweptEpoch + 2 <= gcEpoch) step.facts.add({ type: 'blob', before, after: null });
   }
   return nothing;
 }

@@ -87,8 +87,8 @@ export interface LayerRow {
 
 /**
  * One stored copy of a blob, as this partition knows it. `retiredEpoch` is the GC fence that retired it, null while it
- * lives; a retired copy takes no new references and is remembered for two more epochs, so that no late proposal can
- * name bytes that are gone. One that was retired before it was ever named has size 0. @see event-log 1.6 rule 13
+ * lives; a retired copy takes no new references and is remembered for two epochs after it was swept, so that no late
+ * proposal can name bytes that are gone. One that was retired before it was ever named has size 0. @see event-log 1.6 rule 13
  */
 export interface BlobRow {
   readonly digest: Digest;
@@ -96,6 +96,8 @@ export interface BlobRow {
   readonly size: number;
   readonly mediaType: string;
   readonly retiredEpoch: number | null;
+  /** The last GC fence when the log was told that the bytes are gone; null until then. */
+  readonly sweptEpoch: number | null;
 }
 
 /** A proposal that was accepted has named it; else a fence came first, and none ever will. */

@@ -18,7 +18,7 @@ const setRef = (before: string | null, after: string, version: number): Change =
   before: before === null ? null : { commit: id(before), version: version - 1 },
   after: { commit: id(after), version },
 });
-const blob = { digest: digestOf('b'), incarnation: 'i', size: 1, mediaType: 'm', retiredEpoch: null };
+const blob = { digest: digestOf('b'), incarnation: 'i', size: 1, mediaType: 'm', retiredEpoch: null, sweptEpoch: null };
 const outcome: OutcomeRow = {
   txid: 'a'.repeat(32),
   repo,

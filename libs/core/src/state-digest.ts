@@ -97,8 +97,9 @@ function layerRow({ diffId, tarBytes, encodings }: Rows<'layer'>): string {
   return row(`layer ${diffId}`, `${tarBytes} ${copies.join()}`);
 }
 
-function blobRow({ digest, incarnation, size, mediaType, retiredEpoch }: Rows<'blob'>): string {
-  return row(`blob ${digest} ${incarnation}`, `${size} ${JSON.stringify(mediaType)} ${retiredEpoch}`);
+function blobRow({ digest, incarnation, size, mediaType, retiredEpoch, sweptEpoch }: Rows<'blob'>): string {
+  const state = `${retiredEpoch} ${sweptEpoch}`;
+  return row(`blob ${digest} ${incarnation}`, `${size} ${JSON.stringify(mediaType)} ${state}`);
 }
 
 /**

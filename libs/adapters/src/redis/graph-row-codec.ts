@@ -152,12 +152,15 @@ const mediaTypes: readonly string[] = [
 ];
 
 /** One copy of a blob: the value of a blob is its copies, one after the other, each after its length (u16). */
-export function packCopy(writer: PackWriter, { incarnation, size, mediaType: type, retiredEpoch }: BlobRow): void {
+export function packCopy(writer: PackWriter, copy: BlobRow): void {
+  const { incarnation, size, mediaType: type, retiredEpoch, sweptEpoch } = copy;
   packIncarnation(writer, incarnation);
   const known = mediaTypes.indexOf(type);
   writer.f64(size).u8(known + 1);
   if (known < 0) writer.text(type);
-  if (retiredEpoch !== null) writer.f64(retiredEpoch);
+  if (retiredEpoch === null) return;
+  writer.f64(retiredEpoch);
+  if (sweptEpoch !== null) writer.f64(sweptEpoch);
 }
 
 export function readCopies(digest: Digest, value: Buffer): BlobRow[] {
@@ -176,7 +179,9 @@ function readCopy(digest: Digest, value: Buffer): BlobRow {
   const size = reader.f64();
   const known = reader.u8();
   const type = known === 0 ? reader.text() : (mediaTypes[known - 1] as string);
-  return { digest, incarnation, size, mediaType: type, retiredEpoch: reader.isAtEnd ? null : reader.f64() };
+  const retiredEpoch = reader.isAtEnd ? null : reader.f64();
+  const sweptEpoch = reader.isAtEnd ? null : reader.f64();
+  return { digest, incarnation, size, mediaType: type, retiredEpoch, sweptEpoch };
 }
 
 /** A copy in the set of the retired, which is in the order of digest and incarnation. */

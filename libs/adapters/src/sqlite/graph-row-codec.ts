@@ -134,5 +134,6 @@ export function blobOf(digest: Digest, row: SqlRow): BlobRow {
     size: row['size'] as number,
     mediaType: row['media_type'] as string,
     retiredEpoch: row['retired_epoch'] as number | null,
+    sweptEpoch: row['swept_epoch'] as number | null,
   };
 }

@@ -1,7 +1,7 @@
 import type { Database } from './database.js';
 
 /** Raised when tables or digests change: a graph of another version is dropped and made again from the log. */
-export const graphSchemaVersion = 3;
+export const graphSchemaVersion = 4;
 
 /** `VARV`, so that a file of someone else is never taken for a graph and emptied. */
 export const graphApplicationId = 0x56415256;
@@ -44,7 +44,7 @@ const tables: Readonly<Record<string, string>> = {
     diff_id BLOB PRIMARY KEY, tar_bytes INTEGER NOT NULL, encodings TEXT NOT NULL) STRICT, WITHOUT ROWID`,
   blob: `(
     digest BLOB NOT NULL, incarnation TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
-    retired_epoch INTEGER, PRIMARY KEY (digest, incarnation)) STRICT, WITHOUT ROWID`,
+    retired_epoch INTEGER, swept_epoch INTEGER, PRIMARY KEY (digest, incarnation)) STRICT, WITHOUT ROWID`,
 };
 
 /** Which copies a collection asks for: few of many, so they have an index of their own, which goes with the table. */

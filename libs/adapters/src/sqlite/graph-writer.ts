@@ -147,8 +147,8 @@ export class GraphWriter {
       return;
     }
     this.#tables
-      .sql('INSERT OR REPLACE INTO $blob VALUES (?, ?, ?, ?, ?)')
-      .run(bytesOfDigest(digest), incarnation, after.size, after.mediaType, after.retiredEpoch);
+      .sql('INSERT OR REPLACE INTO $blob VALUES (?, ?, ?, ?, ?, ?)')
+      .run(bytesOfDigest(digest), incarnation, after.size, after.mediaType, after.retiredEpoch, after.sweptEpoch);
   }
 
   #repositoryId(repo: RepositoryName): number {
