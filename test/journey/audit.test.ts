@@ -2,12 +2,12 @@ import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Workspace, workspace } from './harness/archives.js';
-import { embedded } from './harness/mode.js';
+import { embedded, isCluster } from './harness/mode.js';
 import { cleanEnvironment, type Server, startAndFail, startServer } from './harness/server.js';
 import { type Ran, type Varve, varveAt } from './harness/varve.js';
 
-/** The trees stand in the data folder of one process, and so does what is damaged. */
-const onFiles = embedded('the audit is kept by the standalone process');
+/** Only files can be damaged behind a server; what is signed on servers is tried in test/cluster/audit.test.ts. */
+const onFiles = embedded('what is damaged is a file');
 
 interface Kept {
   readonly data: string;
@@ -29,7 +29,7 @@ afterAll(() => work?.remove());
 
 /** A tag is made, moved and moved back; a proposal is refused; the server is stopped. */
 async function makeHistory(data: string): Promise<Kept> {
-  const server = await startServer({ data });
+  const server = await startServer({ data, isAudited: true });
   const varve = at(server, join(work.path, 'state-of-the-maker'));
   await ok(varve('init', 'app'));
   await ok(varve('commit', '--empty', '-m', 'one', '--repo', 'app'));
@@ -85,6 +85,18 @@ async function onCopy(
   }
 }
 
+/** The same on what nobody damaged: a copy of the files, or the servers that have it; what writes stands last. */
+async function onSound(ask: Parameters<typeof onCopy>[1]): Promise<void> {
+  if (!isCluster) return onCopy(() => undefined, ask);
+  const server = await startServer({ data: kept.data, isAudited: true });
+  const state = join(work.path, `state-${++serial}`);
+  try {
+    await ask({ server, varve: at(server, state), data: kept.data, state });
+  } finally {
+    await server.stop();
+  }
+}
+
 function sql(path: string, ...statements: readonly string[]): void {
   const db = new DatabaseSync(path);
   try {
@@ -104,7 +116,7 @@ const forget = (data: string): void => {
   sql(join(data, 'audit.db'), ...trees);
 };
 
-onFiles.describe('what a proof shows', () => {
+describe('what a proof shows', () => {
   it('is checked without a server, and tells a tag that came back from one that stayed', async () => {
     const told: Told[] = [];
     for (const [i, file] of kept.proofs.entries()) {
@@ -249,68 +261,14 @@ onFiles.describe('the key', () => {
   });
 });
 
-onFiles.describe('questions about the past', () => {
-  it('filter who, what and what became of it, and export it as lines', async () => {
-    await onCopy(
-      () => undefined,
-      async ({ varve }) => {
-        const lines = async (...filter: string[]): Promise<readonly AuditLine[]> =>
-          (await ok(varve('--json', 'audit', 'log', ...filter))).stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as AuditLine); // prettier-ignore
-        const moves = await lines('--repo', 'app', '--ref', 'tags/v3');
-        expect(moves.map(({ reason }) => reason)).toEqual(['release', 'oops', 'back']);
-        expect(await lines('--outcome', 'rejected')).toEqual([]);
-        expect(await lines('--actor', moves[0]?.actor?.name ?? '')).toHaveLength(5);
-        expect(await lines('--actor', 'nobody')).toEqual([]);
-        const [, moved] = moves;
-        expect(await lines('--commit', moved?.moves[0]?.to ?? '')).toHaveLength(3);
-        expect(await lines('--since', moved?.time ?? '', '-n', '1')).toMatchObject([{ reason: 'oops' }]);
-        expect(await lines('--until', moves[0]?.time ?? '')).toHaveLength(4);
-      },
-    );
-  });
-
-  it('about a time that is not there, or a position of elsewhere, have a code and a way on', async () => {
-    await onCopy(
-      () => undefined,
-      async ({ varve }) => {
-        const ask = async (when: string) => (await varve('audit', 'proof', '--repo', 'app', '--ref', 'tags/v3', '--at', when, '-o', '-')).stderr; // prettier-ignore
-        expect(await ask('2001-01-01')).toMatch(/before the first record.*TIME_UNKNOWN/s);
-        expect(await ask('2999-01-01')).toMatch(/in the future.*TIME_UNKNOWN/s);
-        expect(await ask('lother.0.1')).toMatch(/is of log lother.*POSITION_UNKNOWN/s);
-        expect(await ask(`${await logId(varve)}.0.99`)).toMatch(/the last one is 5.*POSITION_UNKNOWN/s);
-        expect(await ask('whenever')).toMatch(/is not a time.*NAME_INVALID/s);
-      },
-    );
-  });
-
-  it('and a proof made here before this machine saw more is still linked to what it saw', async () => {
-    await onCopy(
-      () => undefined,
-      async ({ varve }) => {
-        const early = await proof(varve, 'early');
-        await ok(varve('audit', 'verify', early, '--key', kept.key));
-        await ok(varve('branch', 'more', '--repo', 'app'));
-        await ok(varve('audit', 'checkpoint', '--key', kept.key));
-        await ok(varve('audit', 'verify', early, '--key', kept.key));
-        await ok(varve('audit', 'verify', await proof(varve, 'late', '--checkpoint', kept.checkpoint), '--key', kept.key, '--checkpoint', kept.checkpoint)); // prettier-ignore
-        const old = await varve('audit', 'verify', kept.proofs[0] as string, '--key', kept.key);
-        expect(old).toMatchObject({ code: 1, stderr: expect.stringContaining('CHECKPOINT_UNLINKED') });
-      },
-    );
-  });
-});
-
-onFiles.describe('a log that is moved to another server', () => {
+describe('a log that is moved to another server', () => {
   it('answers as before, and its old proofs still hold', async () => {
     const file = join(work.path, 'log.jsonl');
-    await onCopy(
-      () => undefined,
-      async ({ varve }) => {
-        writeFileSync(file, (await ok(varve('eventlog', 'export'))).stdout);
-        expect(await varve('eventlog', 'import', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('new data folder') }); // prettier-ignore
-      },
-    );
-    const server = await startServer({ data: join(work.path, 'moved-to') });
+    await onSound(async ({ varve }) => {
+      writeFileSync(file, (await ok(varve('eventlog', 'export'))).stdout);
+      expect(await varve('eventlog', 'import', file)).toMatchObject({ code: 2, stderr: expect.stringContaining('new data folder') }); // prettier-ignore
+    });
+    const server = await startServer({ data: join(work.path, 'moved-to'), isAudited: true });
     const varve = at(server, join(work.path, 'state-moved'));
     try {
       expect((await ok(varve('eventlog', 'import', file))).stdout).toBe('copied 6 records\n');
@@ -324,6 +282,48 @@ onFiles.describe('a log that is moved to another server', () => {
     } finally {
       await server.stop();
     }
+  });
+});
+
+describe('questions about the past', () => {
+  it('filter who, what and what became of it, and export it as lines', async () => {
+    await onSound(async ({ varve }) => {
+      const lines = async (...filter: string[]): Promise<readonly AuditLine[]> =>
+          (await ok(varve('--json', 'audit', 'log', ...filter))).stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as AuditLine); // prettier-ignore
+      const moves = await lines('--repo', 'app', '--ref', 'tags/v3');
+      expect(moves.map(({ reason }) => reason)).toEqual(['release', 'oops', 'back']);
+      expect(await lines('--outcome', 'rejected')).toEqual([]);
+      expect(await lines('--actor', moves[0]?.actor?.name ?? '')).toHaveLength(5);
+      expect(await lines('--actor', 'nobody')).toEqual([]);
+      const [, moved] = moves;
+      expect(await lines('--commit', moved?.moves[0]?.to ?? '')).toHaveLength(3);
+      expect(await lines('--since', moved?.time ?? '', '-n', '1')).toMatchObject([{ reason: 'oops' }]);
+      expect(await lines('--until', moves[0]?.time ?? '')).toHaveLength(4);
+    });
+  });
+
+  it('about a time that is not there, or a position of elsewhere, have a code and a way on', async () => {
+    await onSound(async ({ varve }) => {
+      const ask = async (when: string) => (await varve('audit', 'proof', '--repo', 'app', '--ref', 'tags/v3', '--at', when, '-o', '-')).stderr; // prettier-ignore
+      expect(await ask('2001-01-01')).toMatch(/before the first record.*TIME_UNKNOWN/s);
+      expect(await ask('2999-01-01')).toMatch(/in the future.*TIME_UNKNOWN/s);
+      expect(await ask('lother.0.1')).toMatch(/is of log lother.*POSITION_UNKNOWN/s);
+      expect(await ask(`${await logId(varve)}.0.99`)).toMatch(/the last one is 5.*POSITION_UNKNOWN/s);
+      expect(await ask('whenever')).toMatch(/is not a time.*NAME_INVALID/s);
+    });
+  });
+
+  it('and a proof made here before this machine saw more is still linked to what it saw', async () => {
+    await onSound(async ({ varve }) => {
+      const early = await proof(varve, 'early');
+      await ok(varve('audit', 'verify', early, '--key', kept.key));
+      await ok(varve('branch', 'more', '--repo', 'app'));
+      await ok(varve('audit', 'checkpoint', '--key', kept.key));
+      await ok(varve('audit', 'verify', early, '--key', kept.key));
+      await ok(varve('audit', 'verify', await proof(varve, 'late', '--checkpoint', kept.checkpoint), '--key', kept.key, '--checkpoint', kept.checkpoint)); // prettier-ignore
+      const old = await varve('audit', 'verify', kept.proofs[0] as string, '--key', kept.key);
+      expect(old).toMatchObject({ code: 1, stderr: expect.stringContaining('CHECKPOINT_UNLINKED') });
+    });
   });
 });
 
