@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import { KafkaServer } from '../fixture/kafka-server.js';
 import { OwnRedis } from '../fixture/redis-server.js';
 import { S3Server } from '../fixture/s3-server.js';
 import { type AppName, AppProcess } from '../journey/harness/app-process.js';
+import { freePorts } from './free-ports.js';
 import { Link } from './link.js';
 
 /** Where a process stands: what it is, and which of them. */
@@ -123,8 +122,8 @@ export class FaultWorld {
   async startProcess(place: Place, wrapper?: string): Promise<void> {
     const app = place.replace(/-\d+$/, '') as AppName;
     const started = new AppProcess({ app, env: this.settingsOf(place), wrapper });
-    await started.ready();
     this.#processes.set(place, started);
+    await started.ready();
   }
 
   /** As the kernel's out-of-memory killer would. */
@@ -202,13 +201,4 @@ async function linkTo(port: number, speaks: 'kafka' | 'bytes'): Promise<Link> {
   const link = await Link.open(speaks);
   link.aimAt(port);
   return link;
-}
-
-/** All of them at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
