@@ -1,9 +1,10 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openSqliteEventLog } from '#adapters/sqlite/sqlite-event-log';
+import { digestOf } from '#core/digest';
 import { Projector } from '#projection/follow';
 import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
 import { recordsOf } from '../fixture/wrapped-stores.js';
@@ -91,6 +92,28 @@ describe('the SQLite log', () => {
     });
     await projector.stop();
     await log.close();
+  });
+
+  it('refuses a file with a WAL that was cut off after it was copied into it, and leaves both as they are', async () => {
+    const path = join(folder, 'log.db');
+    const log = openSqliteEventLog(path, clock);
+    for (let n = 0; n < 200; n += 1) await log.append(0, [Buffer.alloc(1_000, n)]);
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    const copy = join(folder, 'copy.db');
+    for (const end of ['', '-wal']) copyFileSync(path + end, copy + end);
+    db.close();
+    await log.close();
+    truncateSync(`${copy}-wal`, statSync(`${copy}-wal`).size / 2);
+    const bytes = () => ['', '-wal'].map((end) => digestOf(readFileSync(copy + end)));
+    const before = bytes();
+    const damaged = { code: 'CORRUPT', message: expect.stringMatching(/copy\.db cannot be read.*-wal.*restore it/) };
+    expect(() => openSqliteEventLog(copy, clock)).toThrow(expect.objectContaining(damaged));
+    expect(bytes()).toEqual(before);
+    rmSync(`${copy}-wal`);
+    const alone = openSqliteEventLog(copy, clock);
+    expect(await alone.end(0)).toBe(201);
+    await alone.close();
   });
 
   it('does not overwrite a file that is no log: it says that nothing can make it again', () => {

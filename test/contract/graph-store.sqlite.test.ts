@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -129,6 +129,24 @@ describe('the SQLite graph', () => {
       await graph.close();
     }),
   );
+
+  it('refuses a file with a WAL that was cut off after it was copied into it, and says to delete it', async () => {
+    const graph = openSqliteGraphStore(path);
+    await rebuild({ log: await logOf(300), graph });
+    const db = new DatabaseSync(path);
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    const [whole, cut] = [join(folder, 'whole.db'), join(folder, 'cut.db')];
+    for (const copy of [whole, cut]) for (const end of ['', '-wal']) copyFileSync(path + end, copy + end);
+    db.close();
+    await graph.close();
+    truncateSync(`${cut}-wal`, statSync(`${cut}-wal`).size / 2);
+    expect(() => openSqliteGraphStore(cut)).toThrow(
+      expect.objectContaining({ code: 'CORRUPT', message: expect.stringMatching(/cut\.db cannot be read.*Delete it/) }),
+    );
+    const same = openSqliteGraphStore(whole);
+    expect((await same.checkpoint(0)).offset).toBe(301);
+    await same.close();
+  });
 
   it('says what to do when its file is damaged while it is used', async () => {
     const graph = openSqliteGraphStore(path);

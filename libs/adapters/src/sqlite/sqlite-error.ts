@@ -4,6 +4,9 @@ import { type ErrorCode, isVarveError, VarveError } from '#core/error';
 /** SQLite's primary result codes that mean something to us; an extended code carries one in its low byte. */
 const codes: Readonly<Record<number, ErrorCode>> = { 11: 'CORRUPT', 13: 'STORAGE_FULL', 26: 'CORRUPT' };
 
+/** IOERR_SHMSIZE: there is no room for the index of a WAL, which SQLite does not call full. */
+const noRoomForIndex = 4_874;
+
 /** How to speak of one database in errors, and what to do when its bytes are not what was written. */
 export interface DatabaseName {
   readonly path: string;
@@ -14,7 +17,8 @@ export interface DatabaseName {
 /** A driver's error in our words: full, corrupt, or for everything else (busy, read-only, I/O) unavailable. */
 export function translateError(error: unknown, name: DatabaseName): VarveError {
   if (isVarveError(error)) return error;
-  const code = codes[resultCodeOf(error)] ?? 'UNAVAILABLE';
+  const code =
+    extendedCodeOf(error) === noRoomForIndex ? 'STORAGE_FULL' : (codes[resultCodeOf(error)] ?? 'UNAVAILABLE');
   const reason = reasonOf(error);
   const messages: Partial<Record<ErrorCode, string>> = {
     CORRUPT: `the ${name.what} at ${name.path} cannot be read: ${reason}. ${name.remedy}`,
@@ -31,7 +35,12 @@ export function reasonOf(error: unknown): string {
 
 /** SQLite's primary result code, -1 for an error that is not SQLite's. */
 export function resultCodeOf(error: unknown): number {
+  const code = extendedCodeOf(error);
+  return code < 0 ? code : code & 0xff;
+}
+
+function extendedCodeOf(error: unknown): number {
   // Not `instanceof`: the driver's errors may come from another realm.
   const code = isNativeError(error) && 'errcode' in error ? error.errcode : undefined;
-  return typeof code === 'number' ? code & 0xff : -1;
+  return typeof code === 'number' ? code : -1;
 }

@@ -6,6 +6,7 @@ import type { EventLog } from '#ports/event-log';
 import { firstRecord, newLogId } from '../first-record.js';
 import { AppendSignal } from '../follow-appends.js';
 import { checkRecordSizes } from '../record-size.js';
+import { checkWal } from './check-wal.js';
 import { Database, type SqlRow, type Statement } from './database.js';
 
 /** A batch that is read ends after this many bytes, so that large records do not add up. */
@@ -18,8 +19,9 @@ const readBytesMax = 4 << 20;
  */
 export function openSqliteEventLog(path: string, clock: Clock): EventLog {
   const remedy = 'It is the only truth: restore it from a copy; nothing can make it again.';
-  const pragmas = ['journal_mode=WAL', 'synchronous=FULL'];
-  return new SqliteEventLog(Database.open({ path, what: 'event log', remedy }, pragmas), clock);
+  const name = { path, what: 'event log', remedy };
+  checkWal(name, (read) => Number(read('SELECT max(offset) AS last FROM record')?.['last'] ?? -1));
+  return new SqliteEventLog(Database.open(name, ['journal_mode=WAL', 'synchronous=FULL']), clock);
 }
 
 export class SqliteEventLog implements EventLog {

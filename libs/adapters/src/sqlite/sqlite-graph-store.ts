@@ -22,6 +22,7 @@ import type {
 } from '#ports/graph-store';
 import { AppliedListeners } from '../applied-listeners.js';
 import { BufferedTables } from './buffered-tables.js';
+import { checkWal } from './check-wal.js';
 import { Database, type SqlRow } from './database.js';
 import {
   bytesOfHex,
@@ -52,6 +53,11 @@ export function openSqliteGraphStore(path: string): GraphStore {
   const remedy = 'Delete it: it is made again from the event log.';
   const name: DatabaseName = { path, what: 'graph', remedy };
   const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL', 'cache_size=-65536', 'temp_store=MEMORY'];
+  checkWal(name, (read) => {
+    const generation = Number(read('SELECT generation FROM live')?.['generation'] ?? 0);
+    const row = read(`SELECT offset FROM g${generation}_checkpoint`);
+    return generation * 2 ** 40 + Number(row?.['offset'] ?? 0);
+  });
   const db = Database.open(name, pragmas);
   try {
     return new SqliteGraphStore(db);
