@@ -22,6 +22,9 @@ export interface Checked {
   readonly records: number;
 }
 
+/** What is asked. */
+export type Doors = Pick<FaultWorld, 'gateways'>;
+
 /**
  * Everything that must hold of a load when its faults are over, from the history that was recorded, the log as it
  * stands in Kafka, a straight replay of it, and what both gateways say. @throws BrokenLaw
@@ -41,7 +44,7 @@ export async function checkAfterHealing(world: FaultWorld, load: Load): Promise<
 }
 
 /** I5: whoever asks about a write whose end nobody was told, and whoever sends it again, is told the same. */
-async function checkUnknown(world: FaultWorld, load: Load): Promise<void> {
+export async function checkUnknown(world: Doors, load: Load): Promise<void> {
   for (const [name, { end, txids, ...operation }] of load.told) {
     const isOpen = end.type === 'info' && operation.call.type !== 'read';
     const ends = isOpen ? await sendAgain(world, { ...operation, name }) : [];
@@ -62,7 +65,7 @@ async function checkUnknown(world: FaultWorld, load: Load): Promise<void> {
   }
 }
 
-async function sendAgain({ gateways }: FaultWorld, operation: Parameters<typeof perform>[0]) {
+async function sendAgain({ gateways }: Doors, operation: Parameters<typeof perform>[0]) {
   const ends = [];
   for (const url of gateways) {
     const until60 = AbortSignal.timeout(60_000);
@@ -100,7 +103,7 @@ async function replay(world: FaultWorld, into: GraphStore): Promise<number> {
   }
 }
 
-async function reflogOf(graph: GraphStore, repo: string): Promise<ReflogRow[]> {
+export async function reflogOf(graph: GraphStore, repo: string): Promise<ReflogRow[]> {
   const rows: ReflogRow[] = [];
   for (let before = Number.MAX_SAFE_INTEGER; ; before = rows.at(-1)?.version as number) {
     const page = await graph.reflog(repo as RepositoryName, { limit: 1_000, before });
@@ -110,7 +113,7 @@ async function reflogOf(graph: GraphStore, repo: string): Promise<ReflogRow[]> {
 }
 
 /** I3, I4, I6: what was told, and what was done. */
-function checkMoves(history: readonly RecordedOperation[], moves: readonly ReflogRow[]): void {
+export function checkMoves(history: readonly RecordedOperation[], moves: readonly ReflogRow[]): void {
   for (const { name, repo, ref, call, end } of history) {
     if (call.type === 'read') continue;
     const done = moves.filter((row) => row.reason === name && row.repo === repo);
@@ -124,7 +127,7 @@ function checkMoves(history: readonly RecordedOperation[], moves: readonly Reflo
 }
 
 /** I8: read at its position, every ref is through every gateway where the replay has it. */
-async function checkReads(world: FaultWorld, load: Load, replayed: GraphStore): Promise<void> {
+export async function checkReads(world: Doors, load: Load, replayed: GraphStore): Promise<void> {
   for (const repo of load.repos) {
     const wanted = (await replayed.refs(repo as RepositoryName)).flatMap(({ ref, value }) =>
       value.commit === null ? [] : [{ ref, commit: value.commit, version: value.version }],
@@ -140,7 +143,7 @@ async function checkReads(world: FaultWorld, load: Load, replayed: GraphStore): 
 }
 
 /** I2: one register for each ref. */
-function checkRegisters(history: readonly RecordedOperation[], moves: readonly ReflogRow[]): void {
+export function checkRegisters(history: readonly RecordedOperation[], moves: readonly ReflogRow[]): void {
   for (const place of new Set(history.map(({ repo, ref }) => `${repo} ${ref}`))) {
     const operations = history.filter(({ repo, ref }) => `${repo} ${ref}` === place);
     const commitOf = (name: string): CommitId | null | undefined => moves.find(({ reason }) => reason === name)?.to;
@@ -151,7 +154,7 @@ function checkRegisters(history: readonly RecordedOperation[], moves: readonly R
 }
 
 /** I7 and I11: what commits name is there, whole, and hashes right. What nobody names may lie about: a notice, no finding. */
-async function checkClosure(world: FaultWorld): Promise<void> {
+export async function checkClosure(world: Doors): Promise<void> {
   const { code, stdout, stderr } = await varveAt(world.gateways[0] as string)('fsck');
   law('I7', code === 0, `varve fsck ended with ${code}: ${stdout}${stderr}`);
 }
