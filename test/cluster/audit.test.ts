@@ -157,10 +157,11 @@ it('finds its promises again when Redis is emptied, and goes on from them', asyn
   for (const [i, repo] of repos.entries()) expect((await proven(i % 2, repo)).version).toBe(15);
   const grown = await checkpoint(0, partitions);
   expect(grown.size).toBeGreaterThan(before[partitions]?.size as number);
-  // What was signed before is the beginning of what is signed now.
-  const { status } = await ask(gateways[1]?.url as string, `/audit/consistency?partition=${partitions}&from=${before[partitions]?.size}&to=${grown.size}`); // prettier-ignore
-  expect(status).toBe(200);
-  await ok(varve(1, 'audit', 'checkpoint'));
+  // What was signed before is the beginning of what is signed now, of each partition and of all.
+  const { stdout } = await ok(varve(1, '--json', 'audit', 'checkpoint'));
+  expect(JSON.parse(stdout)).toMatchObject({ origin: grown.origin, continues: before[partitions]?.size });
+  const one = await ok(varve(0, '--json', 'audit', 'checkpoint', '--partition', '2'));
+  expect(JSON.parse(one.stdout)).toMatchObject({ origin: `${grown.origin}/2` });
 }, 300_000);
 
 it('ends cleanly when it is told to, and the other one goes on', async () => {

@@ -54,7 +54,7 @@ let tarballPlace = '';
 let job = '';
 let record = '';
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ isAudited: true });
   grpc = new GrpcCaller(grpcAddress(server));
 });
 afterAll(async () => {

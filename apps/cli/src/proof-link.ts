@@ -26,7 +26,7 @@ export async function linkToSeen(
   const path = await client.audit.consistency({
     from: old.checkpoint.size,
     to: young.size,
-    partition: partitionIn(young),
+    partition: await treeOf(client, young),
   });
   return linkProof(text, { checkpoint: old.note, path: path.map(readHash) });
 }
@@ -44,13 +44,19 @@ export async function checkContinues(
   if (same && same.checkpoint.root !== young.root) throw forked(same.checkpoint, young);
   const old = newestUpTo(seen, young.size)?.checkpoint;
   if (!old || same) return old;
-  const path = await client.audit.consistency({ from: old.size, to: young.size, partition: partitionIn(young) });
+  const path = await client.audit.consistency({
+    from: old.size,
+    to: young.size,
+    partition: await treeOf(client, young),
+  });
   if (!isConsistent(old, young, path.map(readHash))) throw forked(old, young);
   return old;
 }
 
-function partitionIn({ origin }: Checkpoint): number {
-  return Number(/\/(\d+)$/.exec(origin)?.[1] ?? 0);
+/** The partition that the last part of an origin names; without one it is the tree over all, whose number is theirs. */
+async function treeOf(client: VarveClient, { origin }: Checkpoint): Promise<number> {
+  const [, partition] = /^varve\.dev\/log\/[^/]+\/(\d+)$/.exec(origin) ?? [];
+  return partition === undefined ? (await client.state()).partitions.length : Number(partition);
 }
 
 function readHash(text: string) {
