@@ -16,6 +16,6 @@ COPY --from=build /app/dist ./dist
 RUN install -d -o node -g node /data
 USER node
 VOLUME /data
-EXPOSE 7373 7374 7375 7376
+EXPOSE 7373 7374 7375 7376 7377
 ENV MALLOC_MMAP_THRESHOLD_=2097152
 CMD ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/apps/standalone/src/main.js"]

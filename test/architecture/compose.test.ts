@@ -4,7 +4,7 @@ import type { Role } from '#wiring/role';
 
 const compose = readFileSync('docker-compose.yml', 'utf8');
 const required = [...new Set([...compose.matchAll(/\$\{(\w+):\?/g)].map((match) => match[1] as string))];
-const processes = ['gateway', 'projector', 'materializer'] as const satisfies readonly Role[];
+const processes = ['gateway', 'projector', 'materializer', 'notary'] as const satisfies readonly Role[];
 
 /** Every `NAME: value` of the addresses all processes share, with what `.env` would put into them. */
 function addresses(): Record<string, string> {
