@@ -184,6 +184,18 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     },
   },
   {
+    title: 'tells an outcome, and that there is none, with the checkpoint it is of',
+    async run(graph) {
+      const txid = txidOf('rules');
+      expect(await graph.outcomeAt(0, txid)).toEqual({ checkpoint: await graph.checkpoint(0), row: undefined });
+      await foldAll(graph, history);
+      const checkpoint = await graph.checkpoint(0);
+      expect(await graph.outcomeAt(0, txid)).toEqual({ checkpoint, row: await graph.outcome(0, txid) });
+      expect(await graph.outcomeAt(0, txidOf('nothing'))).toEqual({ checkpoint, row: undefined });
+      expect(await graph.outcomeAt(0, 'no txid')).toEqual({ checkpoint, row: undefined });
+    },
+  },
+  {
     title: 'pages commits and the reflog from the newest on',
     async run(graph) {
       await foldAll(graph, history);

@@ -43,6 +43,7 @@ export class SimulatedGraph {
     const calls = [
       'checkpoint',
       'outcome',
+      'outcomeAt',
       'repository',
       'ref',
       'commit',

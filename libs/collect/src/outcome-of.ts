@@ -30,11 +30,10 @@ export async function outcomeOf(graph: GraphReader, sent: Sent, until: AbortSign
   }
 }
 
-/** The checkpoint first, the outcome second: so an outcome that is missing was missing at the checkpoint. */
 async function look(graph: GraphReader, { partition, txid, end }: Sent): Promise<OutcomeRow | undefined | 'later'> {
   try {
-    const { offset } = await graph.checkpoint(partition);
-    return (await graph.outcome(partition, txid)) ?? (offset >= end - 1 ? undefined : 'later');
+    const { checkpoint, row } = await graph.outcomeAt(partition, txid);
+    return row ?? (checkpoint.offset >= end - 1 ? undefined : 'later');
   } catch (error) {
     if (isVarveError(error, 'UNAVAILABLE')) return 'later';
     throw error;

@@ -72,12 +72,10 @@ export class Listening {
     }
   }
 
-  /** The checkpoint first, the outcome second: so an outcome that is missing was missing at the checkpoint. */
   async #look(end: number): Promise<Awaited | undefined> {
     const { partition, txid } = this.#subject;
     try {
-      const checkpoint = await this.#graph.checkpoint(partition);
-      const row = await this.#graph.outcome(partition, txid);
+      const { checkpoint, row } = await this.#graph.outcomeAt(partition, txid);
       if (row) return { type: 'decided', row };
       return checkpoint.offset >= end - 1 ? { type: 'absent', gcEpoch: checkpoint.partition.gcEpoch } : undefined;
     } catch (error) {

@@ -49,6 +49,14 @@ export interface GraphReader {
   readonly partitionCount: number;
   checkpoint(partition: number): Promise<Checkpoint>;
   outcome(partition: number, txid: string): Promise<OutcomeRow | undefined>;
+  /**
+   * Both as of one instant, so that an outcome which is missing was missing at that checkpoint. Of two calls it may have
+   * been there at the first and be gone at the second: a store may go back between them.
+   */
+  outcomeAt(
+    partition: number,
+    txid: string,
+  ): Promise<{ readonly checkpoint: Checkpoint; readonly row: OutcomeRow | undefined }>;
 
   repositories(): Promise<readonly RepositoryRow[]>;
   repository(repo: RepositoryName): Promise<RepositoryRow | undefined>;

@@ -42,6 +42,10 @@ export class GraphAt implements GraphReader {
     return this.#graph.outcome(partition, txid);
   }
 
+  outcomeAt(partition: number, txid: string) {
+    return this.#graph.outcomeAt(partition, txid);
+  }
+
   async repositories() {
     const rows = await Promise.all((await this.#graph.repositories()).map((row) => this.#then(row)));
     return rows.filter((row) => row !== undefined);

@@ -81,6 +81,11 @@ class MemoryGraphStore implements GraphStore {
     return this.#partition(partition).outcome(txid);
   }
 
+  async outcomeAt(partition: number, txid: string) {
+    const live = this.#partition(partition);
+    return { checkpoint: live.checkpoint, row: live.outcome(txid) };
+  }
+
   async repositories(): Promise<readonly RepositoryRow[]> {
     const rows = this.#live.flatMap((partition) => [...partition.repositories.values()].map(({ row }) => row));
     return rows.toSorted((a, b) => (a.repo < b.repo ? -1 : 1));

@@ -169,11 +169,16 @@ class RedisGraphStore implements GraphStore {
   }
 
   async outcome(partition: number, txid: string): Promise<OutcomeRow | undefined> {
+    return (await this.outcomeAt(partition, txid)).row;
+  }
+
+  async outcomeAt(partition: number, txid: string) {
     this.#checkPartition(partition);
     // Whatever a caller takes for one: nothing else has an outcome.
-    if (!/^(?:[0-9a-f]{32}){1,2}$/.test(txid)) return undefined;
-    const { answers } = await this.#view.ask(partition, [['outcome', Buffer.from(txid, 'hex')]]);
-    return optional(answers[0], readOutcome);
+    const isOne = /^(?:[0-9a-f]{32}){1,2}$/.test(txid);
+    const asked = isOne ? ([['outcome', Buffer.from(txid, 'hex')]] as const) : [];
+    const { answers } = await this.#view.ask(partition, [['checkpoint'], ...asked]);
+    return { checkpoint: checkpointOf(answers), row: optional(answers[1], readOutcome) };
   }
 
   async repositories(): Promise<readonly RepositoryRow[]> {

@@ -135,6 +135,11 @@ class SqliteGraphStore implements GraphStore {
     return this.#live.outcome(txid);
   }
 
+  /** Within one turn of the only process that writes. */
+  async outcomeAt(_partition: number, txid: string) {
+    return { checkpoint: this.#live.checkpoint(), row: this.#live.outcome(txid) };
+  }
+
   async repositories(): Promise<readonly RepositoryRow[]> {
     return this.#live.sql('SELECT * FROM $repository ORDER BY repo').all().map(repositoryOf);
   }
