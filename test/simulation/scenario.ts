@@ -32,14 +32,14 @@ export type TroubleKind = (typeof troubleKinds)[number];
 const ofRefs: readonly WishType[] = ['read', 'move', 'move', 'move', 'commit'];
 const ofLayers: readonly WishType[] = ['read', 'move', 'commit', 'layer', 'layer', 'upload', 'hint', 'hint'];
 
-/** Half of the runs are about refs, half about blobs and what collects them: calmer, or nothing is ever collected. */
+/** Of five runs three are about refs, two about blobs and what collects them: calmer, or nothing is ever collected. */
 export function scenarioOf({ pick }: Scheduler): Scenario {
-  const hasBlobs = pick(2) === 0;
+  const hasBlobs = pick(5) < 2;
   const calm = hasBlobs ? 2 : 4;
   return {
     partitionCount: 1 + pick(2),
     repositoryCount: 1 + pick(2),
-    collectorCount: hasBlobs ? 1 + pick(2) : 0,
+    collectorCount: hasBlobs ? (pick(3) === 0 ? 2 : 1) : 0,
     wishTypes: hasBlobs ? ofLayers : ofRefs,
     faulty: { log: pick(calm) > 0, graph: pick(calm) > 0, blobs: pick(calm) > 0 },
     troubles: troubleKinds.filter((kind) => kind === 'nothing' || pick(3) > 0),

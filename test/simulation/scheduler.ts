@@ -31,7 +31,7 @@ export class Scheduler {
   readonly trace: string[] = [];
   /** What went wrong where nobody would tell of it: ends the run. */
   broken: unknown;
-  #turns: Turn[] = [];
+  readonly #turns: Turn[] = [];
   readonly #timers = new Map<number, Timer>();
   #ids = 0;
 
@@ -81,7 +81,6 @@ export class Scheduler {
 
   #step(): void {
     this.steps += 1;
-    this.#turns = this.#turns.filter(({ actor }) => actor.state !== 'dead');
     const awake = this.#turns.filter(({ actor }) => actor.state === 'awake');
     const turn = awake[this.pick(awake.length)];
     if (turn && !(this.isHasty && this.#timers.size > 0 && this.chance(10))) {

@@ -1,3 +1,4 @@
+import type { DecodedRecord } from '#core/event-codec';
 import {
   EpochReadLast,
   withAcknowledgementsTrusted,
@@ -20,6 +21,18 @@ const judge: Decide = product.decide;
 let decide: Decide = judge;
 const timers = await import('node:timers/promises');
 mockModule('node:timers/promises', () => ({ ...timers, setTimeout: virtualSleep }));
+// Several read the same record, and always find the same in it.
+const codec = await import('#core/event-codec');
+const { decodeEvent } = codec;
+const decoded = new WeakMap<Uint8Array, DecodedRecord>();
+mockModule('#core/event-codec', () => ({
+  ...codec,
+  decodeEvent: (bytes: Uint8Array) => {
+    const event = decoded.get(bytes) ?? decodeEvent(bytes);
+    decoded.set(bytes, event);
+    return event;
+  },
+}));
 mockModule('#core/fold', () => ({
   ...product,
   decide: (...args: Parameters<Decide>) => decide(...args),

@@ -17,6 +17,7 @@ export function virtualSleep(ms: number, _value: undefined, { signal }: { signal
 export async function inVirtualTime<T>(of: Scheduler, run: () => Promise<T>): Promise<T> {
   const { setTimeout, clearTimeout, setImmediate, performance } = globalThis;
   const timeout = AbortSignal.timeout;
+  const { stackTraceLimit } = Error;
   const replaced = {
     setTimeout: (go: () => void, ms = 0) => of.after(ms, go),
     clearTimeout: (id: number) => of.cancel(id),
@@ -25,6 +26,8 @@ export async function inVirtualTime<T>(of: Scheduler, run: () => Promise<T>): Pr
   };
   current = of;
   Object.assign(globalThis, replaced);
+  // Errors are what a simulation makes most of, and nobody reads where they came from.
+  Error.stackTraceLimit = 0;
   AbortSignal.timeout = (ms) => {
     const ending = new AbortController();
     of.after(ms, () => ending.abort(new Error('time is up')));
@@ -35,6 +38,7 @@ export async function inVirtualTime<T>(of: Scheduler, run: () => Promise<T>): Pr
   } finally {
     Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate, performance });
     AbortSignal.timeout = timeout;
+    Error.stackTraceLimit = stackTraceLimit;
     current = undefined;
   }
 }
