@@ -299,6 +299,16 @@ describe('questions about the past', () => {
       expect(await lines('--commit', moved?.moves[0]?.to ?? '')).toHaveLength(3);
       expect(await lines('--since', moved?.time ?? '', '-n', '1')).toMatchObject([{ reason: 'oops' }]);
       expect(await lines('--until', moves[0]?.time ?? '')).toHaveLength(4);
+      expect(await lines('--at', moves[0]?.time ?? '')).toHaveLength(4);
+      expect(await lines('--since', moved?.position ?? '', '--until', moved?.position ?? '')).toEqual([moved]);
+      expect(await lines('--repo', 'app', '--ref', 'v3')).toEqual(moves);
+      const whole = await lines('--commit', moves[0]?.moves[0]?.to ?? '');
+      expect(await lines('--repo', 'app', '--commit', 'v3')).toEqual(whole);
+      const refused = async (...filter: string[]) => (await varve('audit', 'log', ...filter)).stderr;
+      expect(await refused('--ref', 'v3')).toMatch(/say heads\/v3 or tags\/v3, or name the repository.*NAME_INVALID/);
+      expect(await refused('--commit', '75879cc3')).toMatch(/name the repository.*REQUEST_INVALID/);
+      expect(await refused('--outcome', 'refused')).toMatch(/is no outcome.*REQUEST_INVALID/);
+      expect(await refused('--since', 'lother.0.1')).toMatch(/is of log lother.*POSITION_UNKNOWN/);
     });
   });
 
@@ -328,6 +338,7 @@ describe('questions about the past', () => {
 });
 
 interface AuditLine {
+  readonly position: string;
   readonly time: string;
   readonly reason: string | null;
   readonly actor: { readonly name: string } | null;

@@ -122,6 +122,17 @@ describe('a deleted ref', () => {
     expect(last).toMatchObject({ operation: 'restore', reason: 'too early' });
   });
 
+  it('is a tag first when its name is bare', async () => {
+    await varve('branch', 'twice', 'main');
+    await varve('tag', 'twice', 'main~1');
+    await varve('tag', '-d', 'twice');
+    expect((await varve('restore', 'twice')).code).toBe(0);
+    expect(await idOf('tags/twice')).toBe(await idOf('main~1'));
+    await varve('branch', '-d', 'twice');
+    expect((await varve('restore', 'twice')).code).toBe(0);
+    expect(await idOf('heads/twice')).toBe(await idOf('main'));
+  });
+
   it('is not restored when it is there, or never was', async () => {
     expect((await varve('restore', 'main')).code).toBe(4);
     const { code, stderr } = await varve('restore', 'never');

@@ -183,6 +183,14 @@ describe('a moment', () => {
     expect(await varve('refs', '--repo', 'app')).toEqual(before);
   });
 
+  it.each([['status'], ['audit checkpoint'], ['audit key'], ['fsck'], ['jobs'], ['eventlog export']])(
+    'is nothing to varve %s, which tells of now',
+    async (words) => {
+      const { code, stderr } = await varve(...words.split(' '), '--at', steps[0]!.time);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('it has no --at') });
+    },
+  );
+
   it('is metadata over gRPC, and only of questions', async () => {
     const caller = new GrpcCaller(grpcAddress(server));
     try {

@@ -89,6 +89,8 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   UNAVAILABLE: ({ detail }) =>
     detail['refused'] === true ? 'varve serve (or name another server with --server or VARVE_SERVER)' : undefined,
   TIME_UNKNOWN: () => 'varve audit log -n 1, which shows the first record',
+  PROOF_INVALID: () => 'varve audit proof, which makes it again; keep this file if somebody gave it to you as it is',
+  POSITION_UNKNOWN: () => 'varve status, which shows the log and how far it is',
   CHECKPOINT_UNLINKED: () => 'varve audit proof again on this machine, while the server can be reached',
   NOT_PROJECTED: () => 'the same command again in a moment',
   OVERLOADED: () => 'the same command again in a moment',

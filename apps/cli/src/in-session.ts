@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { VarveError } from '#core/error';
 import type { Session } from './session.js';
 
 /** What a command does once its session is open. `args` are as commander read them, undefined where left out. */
@@ -15,6 +16,7 @@ export function inSession(signal: AbortSignal): Run {
   return (work) =>
     async (...passed) => {
       const command = passed.at(-1) as Command;
+      refusePast(command);
       const { Session } = await import('./session.js');
       const session = new Session(command.optsWithGlobals(), signal);
       try {
@@ -25,4 +27,24 @@ export function inSession(signal: AbortSignal): Run {
         session.close();
       }
     };
+}
+
+/** What is about the server and not about histories: an answer of now would look like one of then. */
+const withoutPast: ReadonlySet<string> = new Set(
+  'status,fsck,watch,jobs,eventlog,gc,rebuild,audit checkpoint,audit key,audit check,audit verify'.split(','),
+);
+
+/** @throws REQUEST_INVALID */
+function refusePast(command: Command): void {
+  const { at } = command.optsWithGlobals<{ readonly at?: string }>();
+  if (at === undefined) return;
+  const path = pathOf(command);
+  const [first = ''] = path;
+  if (!withoutPast.has(first) && !withoutPast.has(path.slice(0, 2).join(' '))) return;
+  throw new VarveError('REQUEST_INVALID', `varve ${path.join(' ')} tells of now: it has no --at`, { at });
+}
+
+/** `['audit', 'key']` */
+function pathOf(command: Command): readonly string[] {
+  return command.parent ? [...pathOf(command.parent), command.name()] : [];
 }

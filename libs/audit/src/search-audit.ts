@@ -11,19 +11,22 @@ export interface FoundRecord extends AuditAbout {
   readonly type: string;
 }
 
-/** When, by the log's clock: from `sinceMs` on and up to `untilMs`, both included. */
+/** When, by the log's clock, or where in a partition: from one on and up to the other, both included. */
 export interface AuditSpan {
   readonly sinceMs?: number | undefined;
   readonly untilMs?: number | undefined;
+  readonly sinceOffset?: number | undefined;
+  readonly untilOffset?: number | undefined;
 }
 
 /** Records that the filter wants, oldest first, of several partitions by time. */
 export async function* searchAudit(
   store: AuditStore,
   partitions: readonly number[],
-  { sinceMs, untilMs, ...filter }: AuditFilter & AuditSpan,
+  { sinceMs, untilMs, sinceOffset, untilOffset, ...filter }: AuditFilter & AuditSpan,
 ): AsyncGenerator<FoundRecord> {
-  const sources = partitions.map((partition) => searchPartition(store, partition, filter, { sinceMs, untilMs }));
+  const span = { sinceMs, untilMs, sinceOffset, untilOffset };
+  const sources = partitions.map((partition) => searchPartition(store, partition, filter, span));
   const heads = await Promise.all(sources.map((source) => source.next()));
   for (;;) {
     const open = heads.flatMap(({ done, value }, i) => (done === true ? [] : [{ found: value, i }]));
@@ -39,11 +42,12 @@ async function* searchPartition(
   store: AuditStore,
   tree: number,
   filter: AuditFilter,
-  { sinceMs, untilMs }: AuditSpan,
+  { sinceMs, untilMs, sinceOffset = 0, untilOffset = Number.MAX_SAFE_INTEGER }: AuditSpan,
 ): AsyncGenerator<FoundRecord, undefined> {
   const { entries: size } = await store.size(tree);
-  const from = sinceMs === undefined ? 0 : await firstAfter(store, { tree, size }, sinceMs - 1);
-  const to = untilMs === undefined ? size : await firstAfter(store, { tree, size }, untilMs);
+  const after = sinceMs === undefined ? 0 : await firstAfter(store, { tree, size }, sinceMs - 1);
+  const before = untilMs === undefined ? size : await firstAfter(store, { tree, size }, untilMs);
+  const [from, to] = [Math.max(after, sinceOffset), Math.min(before, untilOffset + 1)];
   for await (const rows of store.search(tree, { from, to, texts: textsOf(filter) })) {
     for (const row of rows) {
       const found = foundRecord(tree, row);

@@ -27,13 +27,14 @@ export function ownPosition({ log }: Engine, text: string): Position {
 }
 
 /** Milliseconds since 1970. @throws NAME_INVALID */
-export function readTime(text: string): number {
+function readTime(text: string): number {
   const time = parseTime(text);
   if (time) return time.type === 'instant' ? time.ms : Date.now() - time.ms;
   const message = `"${text}" is not a time: expected 2026-11-01T00:00:00Z, 3.days.ago, yesterday or a position`;
   throw new VarveError('NAME_INVALID', message, { text });
 }
 
-function isPosition(text: string): boolean {
+/** Whether it is meant as one. */
+export function isPosition(text: string): boolean {
   return /^[a-z0-9]+\.\d+\.\d+$/.test(text);
 }

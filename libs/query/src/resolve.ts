@@ -2,7 +2,7 @@ import { nthFirstParent, walkLater } from '#core/ancestry';
 import type { CommitId } from '#core/commit';
 import { VarveError, unreachable } from '#core/error';
 import type { CommitRow } from '#core/graph-row';
-import { type RefName, type RepositoryName, shortRefName } from '#core/name';
+import { parseRefName, type RefName, type RepositoryName, shortRefName } from '#core/name';
 import { type CommitRevision, type NamedRevision, parseRevision } from '#core/revision';
 import type { GraphReader } from '#ports/graph-store';
 import type { Placed } from './await-position.js';
@@ -137,6 +137,16 @@ async function nameOrId(question: Question, name: string): Promise<Resolved> {
 interface FoundRef {
   readonly ref: RefName;
   readonly warning: string | null;
+}
+
+/**
+ * The deleted ref that `text` names: in full, or bare, a tag first. One that is there when none of its names is deleted.
+ * @throws NAME_INVALID, REPOSITORY_UNKNOWN, REF_UNKNOWN
+ */
+export async function resolveDeletedRef(graph: GraphReader, repo: RepositoryName, text: string): Promise<RefName> {
+  if (/^(?:refs|heads|tags)\//.test(text)) return parseRefName(text);
+  for (const ref of refsNamed(text)) if ((await graph.ref(repo, ref))?.commit === null) return ref;
+  return resolveRefName(graph, repo, text);
 }
 
 /** The ref that a name means, which may be deleted now. */

@@ -22,16 +22,19 @@ export function auditLogCommand(run: Run): Command {
       'Shows every record of the log, oldest first: who, why, when, and what became of it; refused ones too.',
     )
     .option('--actor <name>', 'only what this one asked for')
-    .option('--ref <ref>', 'only what moves this ref: heads/main, tags/v3')
-    .option('--commit <id>', 'only what makes this commit or moves a ref to or from it: the whole id')
+    .option('--ref <ref>', 'only what moves this ref: heads/main, tags/v3; bare with --repo')
+    .option(
+      '--commit <rev>',
+      'only what makes this commit or moves a ref to or from it: the whole id; with --repo any revision',
+    )
     .option('--outcome <word>', 'accepted, rejected, none, or the code of a rejection')
-    .option('--since <time>', 'from this time on: 2026-11-01, 2026-11-01T00:00:00Z, 3.days.ago')
-    .option('--until <time>', 'up to this time')
+    .option('--since <time>', 'from this time on: 2026-11-01, 2026-11-01T00:00:00Z, 3.days.ago; or a position')
+    .option('--until <time>', 'up to this time or position; --at is the same')
     .option('-n, --max-count <number>', 'at most so many', readCount)
     .action(
-      run<Options>(async ({ client, output, namedRepository }, { maxCount: limit, ...filter }) => {
+      run<Options>(async ({ client, output, namedRepository, at }, { maxCount: limit, until = at, ...filter }) => {
         await output.page(process.env);
-        for await (const line of client.audit.log({ ...filter, repo: namedRepository ?? undefined, limit })) {
+        for await (const line of client.audit.log({ ...filter, until, repo: namedRepository ?? undefined, limit })) {
           if (line.type === 'record') await output.entry(line, text);
         }
       }),

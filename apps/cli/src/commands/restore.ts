@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { parseRefName } from '#core/name';
 import { withHelp } from '../help.js';
 import type { Run } from '../in-session.js';
 import { moveText } from '../move-text.js';
@@ -15,14 +14,13 @@ export function restoreCommand(run: Run): Command {
     .description(
       'Makes a deleted branch or tag again, where it was. Nothing of a deleted ref is lost: its reflog stays.',
     )
-    .argument('<ref>', 'heads/NAME or tags/NAME; a bare name is a branch')
+    .argument('<ref>', 'NAME, heads/NAME or tags/NAME; a bare name is a tag first, then a branch')
     .option('-m, --message <reason>', 'why, for the reflog')
     .option('--idempotency-key <key>', 'makes retries one write')
     .action(
       run<Options>(async (session, { message: reason, idempotencyKey }, [name = '']) => {
         const repo = await session.repository();
-        const ref = parseRefName(/^(?:refs|heads|tags)\//.test(name) ? name : `heads/${name}`);
-        await session.output.answer(await session.client.restoreRef(repo, ref, { reason, idempotencyKey }), moveText);
+        await session.output.answer(await session.client.restoreRef(repo, name, { reason, idempotencyKey }), moveText);
       }),
     );
   return withHelp(command, ['varve restore fix', 'varve restore tags/v1.2 -m "it was the wrong tag"'], [2, 3, 4, 5]);

@@ -1,14 +1,14 @@
 import { searchAudit } from '#audit/search-audit';
 import { type CommitId, isCommitId } from '#core/commit';
 import { VarveError } from '#core/error';
-import { parseRefName, parseRepositoryName } from '#core/name';
+import { parseRefName, parseRepositoryName, type RefName, type RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
-import { resolveRefName } from '#query/resolve';
-import { ownPosition, parsePlace, readTime } from '../audit-place.js';
+import { resolve, resolveRefName } from '#query/resolve';
+import { isPosition, ownPosition, parsePlace } from '../audit-place.js';
 import type { Engine } from '../engine.js';
 import { type AuditLine, renderAudited } from '../rest/render-audit.js';
 
-/** What is asked of the log; every part that is given must hold. Times by the log, both ends included. */
+/** What is asked of the log; every part that is given must hold. Both ends of a span are included. */
 export interface AuditQuestion {
   readonly actor?: string | undefined;
   readonly repo?: string | undefined;
@@ -41,16 +41,19 @@ export function auditOf({ audit }: Engine): NonNullable<Engine['audit']> {
 export async function auditLog(engine: Engine, asked: AuditQuestion): Promise<AsyncGenerator<AuditLine>> {
   const audit = auditOf(engine);
   const repo = asked.repo === undefined ? undefined : parseRepositoryName(asked.repo);
+  const partitions = repo === undefined ? everyPartition(audit) : [partitionOf(repo, audit.partitionCount)];
+  const [since, until] = [endOf(engine, asked.since, partitions), endOf(engine, asked.until, partitions)];
   const filter = {
     actor: asked.actor,
     repo,
-    ref: asked.ref === undefined ? undefined : parseRefName(asked.ref),
-    commit: asked.commit === undefined ? undefined : wholeId(asked.commit),
+    ref: asked.ref === undefined ? undefined : await refOf(engine, repo, asked.ref),
+    commit: asked.commit === undefined ? undefined : await commitOf(engine, repo, asked.commit),
     outcome: asked.outcome === undefined ? undefined : readOutcome(asked.outcome),
-    sinceMs: asked.since === undefined ? undefined : readTime(asked.since),
-    untilMs: asked.until === undefined ? undefined : readTime(asked.until),
+    sinceMs: since?.ms,
+    untilMs: until?.ms,
+    sinceOffset: since?.offset,
+    untilOffset: until?.offset,
   };
-  const partitions = repo === undefined ? everyPartition(audit) : [partitionOf(repo, audit.partitionCount)];
   await Promise.all(partitions.map((partition) => audit.caughtUp(partition)));
   return renderAudited(engine, searchAudit(audit.store, partitions, filter), asked.limit);
 }
@@ -75,9 +78,35 @@ function everyPartition({ partitionCount }: { readonly partitionCount: number })
   return Array.from({ length: partitionCount }, (_, partition) => partition);
 }
 
-function wholeId(text: string): CommitId {
+/** An end of a span: a time, or a position, which is of one partition. @throws NAME_INVALID, POSITION_UNKNOWN, REQUEST_INVALID */
+function endOf(
+  engine: Engine,
+  text: string | undefined,
+  partitions: readonly number[],
+): { readonly ms?: number; readonly offset?: number } | undefined {
+  if (text === undefined) return undefined;
+  const [partition, ...others] = partitions as [number];
+  if (others.length > 0 && isPosition(text)) {
+    const message = `${text} is of one of ${partitions.length} partitions: name the repository, or ask by time`;
+    throw new VarveError('REQUEST_INVALID', message, { position: text });
+  }
+  const place = parsePlace(engine, text, partition);
+  return place.type === 'time' ? { ms: place.ms } : place.type === 'offset' ? { offset: place.offset } : undefined;
+}
+
+/** In full, or, where the repository is named, bare as everywhere else. @throws NAME_INVALID, REF_UNKNOWN */
+async function refOf({ graph }: Engine, repo: RepositoryName | undefined, text: string): Promise<RefName> {
+  if (/^(?:refs|heads|tags)\//.test(text)) return parseRefName(text);
+  if (repo !== undefined) return resolveRefName(graph, repo, text);
+  const message = `"${text}" may be a branch or a tag of any repository: say heads/${text} or tags/${text}, or name the repository`;
+  throw new VarveError('NAME_INVALID', message, { ref: text });
+}
+
+/** The whole id, of a commit that was refused too; or, where the repository is named, a revision. @throws as `resolve` */
+async function commitOf(engine: Engine, repo: RepositoryName | undefined, text: string): Promise<CommitId> {
   if (isCommitId(text)) return text;
-  const message = `"${text}" is not a commit id: the audit is asked by whole ids, as varve rev-parse prints them`;
+  if (repo !== undefined) return (await resolve(engine, repo, text)).commit.id;
+  const message = `"${text}" is not the whole id of a commit: give all 64 digits, or name the repository`;
   throw new VarveError('REQUEST_INVALID', message, { commit: text });
 }
 

@@ -9,7 +9,7 @@ import { updateRef } from '#history/update-ref';
 import type { WriteContext } from '#history/write';
 import { knownRepository } from '#query/known-repository';
 import { getRef, unknownRef } from '#query/refs';
-import { resolve, resolveRefName } from '#query/resolve';
+import { resolve, resolveDeletedRef, resolveRefName } from '#query/resolve';
 import type { Engine } from '../engine.js';
 import { type MovedRef, movedRef } from './moved-ref.js';
 import { checkLease, expectedValue, notThere, type RefExpectation } from './ref-expectation.js';
@@ -49,14 +49,15 @@ export async function putRef(
   return move(engine, { ...asked, to: commit.id, expect: asked.expect ?? before }, context);
 }
 
-/** Makes a ref again where it was deleted. @throws REF_UNKNOWN when it never was, REF_STALE when it exists */
+/** Makes a ref again where it was deleted; a bare name is a tag first. @throws REF_UNKNOWN when it never was, REF_STALE when it exists */
 export async function restoreRef(
   engine: Engine,
-  { repo, ref, expect }: Asked & { readonly ref: RefName },
+  { repo, expect, ...asked }: Asked & { readonly ref: string },
   context: WriteContext,
 ): Promise<WrittenRef> {
   const { graph, submitter } = engine;
   const seen = await submitter.seenOutcome(repo, context);
+  const ref = seen?.outcome.moves[0]?.ref ?? (await resolveDeletedRef(graph, repo, asked.ref));
   const to = seen ? (seen.outcome.moves[0]?.commit ?? null) : await lastCommit(engine, repo, ref);
   const actual = await readRef(graph, repo, ref);
   return move(engine, { repo, ref, expect: expect ?? actual, to, mode: 'ff', operation: 'restore' }, context);

@@ -72,7 +72,7 @@ export function refService(engine: Engine, calls: Calls): Served {
     }),
     restoreRef: calls.write(async (asked, call) => {
       const context = writeContextOf(call, { reason: asked.reason, asked });
-      const [repo, ref] = [parseRepositoryName(asked.repo), parseRefName(asked.ref)];
+      const [repo, ref] = [parseRepositoryName(asked.repo), asked.ref];
       return movedMessage(await restoreRef(engine, { repo, ref, expect: expectationOf(asked.expect) }, context));
     }),
     rollbackRef: calls.write(async (asked, call) => {

@@ -8,11 +8,13 @@ const text = z.string().optional();
 export const auditLogQuery = z.strictObject({
   actor: text.describe('Who wrote: the whole name'),
   repo: text,
-  ref: text.describe('refs/heads/…, heads/…, refs/tags/… or tags/…'),
-  commit: hex64.optional().describe('A commit that was made, moved to or moved from: the whole id'),
+  ref: text.describe('refs/heads/…, heads/…, refs/tags/… or tags/…; with `repo` also bare'),
+  commit: text.describe('A commit that was made, moved to or moved from: the whole id; with `repo` any revision'),
   outcome: text.describe('accepted, rejected, none, or the code of a rejection'),
-  since: text.describe('A time: 2026-11-01T00:00:00Z, 3.days.ago, yesterday'),
-  until: text.describe('A time'),
+  since: text.describe(
+    'A time: 2026-11-01T00:00:00Z, 3.days.ago, yesterday; or a position, of a log of one partition or with `repo`',
+  ),
+  until: text.describe('The same'),
   limit: z.coerce.number().int().min(1).optional().describe('At most so many'),
 });
 

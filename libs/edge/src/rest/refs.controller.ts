@@ -176,7 +176,7 @@ export class RefsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const asked = { repo, ref: parseRefName(ref), expect: expectation(request) };
+    const asked = { repo, ref, expect: expectation(request) };
     return told(reply, await restoreRef(this.engine, asked, writeContext({ request, reply }, { reason })));
   }
 

@@ -73,11 +73,11 @@ export interface SearchLogRequest {
   repo?:
     | string
     | undefined;
-  /** `refs/heads/…`, `heads/…`, `refs/tags/…` or `tags/…` */
+  /** `refs/heads/…`, `heads/…`, `refs/tags/…` or `tags/…`; with `repo` also bare. */
   ref?:
     | string
     | undefined;
-  /** A commit that was made, moved to or moved from: the whole id. */
+  /** A commit that was made, moved to or moved from: the whole id; with `repo` any revision. */
   commit?:
     | string
     | undefined;
@@ -85,7 +85,10 @@ export interface SearchLogRequest {
   outcome?:
     | string
     | undefined;
-  /** A time by the log: 2026-11-01T00:00:00Z, 3.days.ago, yesterday; included. */
+  /**
+   * A time by the log (2026-11-01T00:00:00Z, 3.days.ago, yesterday), or, of a log of one partition or with `repo`, a
+   * position; included.
+   */
   since?:
     | string
     | undefined;
