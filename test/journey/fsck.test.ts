@@ -63,6 +63,8 @@ beforeAll(async () => {
   const other = await work.file('other.tar', otherLayer.blob);
   await succeed(varve('commit', other, '-m', 'other', '--repo', 'app', '-b', 'main'));
   await succeed(varve('commit', '--empty', '-m', 'words', '--repo', 'app', '-b', 'main'));
+  // The tarball of a whole image.
+  await succeed(varve('materialize', '1.0', '--repo', 'app'));
   await succeed(varve('branch', 'gone', '--repo', 'app'));
   await succeed(varve('branch', '-d', 'gone', '--repo', 'app'));
   expect(await server.stop()).toBe(0);
@@ -156,6 +158,9 @@ onFiles.describe('damage is found, each by its own word', () => {
       true,
       (data) => truncate(derivedFile(data, 'seekable', moreLayer.diffId)),
     ],
+    ['a flipped bit in a tarball', 'tarball-differs', false, (data) => flipBit(anyDerivedFile(data, 'tarball'))],
+    ['a truncated tarball', 'tarball-differs', true, (data) => truncate(anyDerivedFile(data, 'tarball'))],
+    ['a lost id of a commit', 'commit-index', true, (data) => edit(data, 'UPDATE $commit_id SET key = -key')],
     ['an edited ref', 'graph-row', 'ref-row', (data) => edit(data, 'UPDATE $ref SET version = version + 1')],
     [
       'a ref put back',
@@ -259,7 +264,7 @@ onFiles.describe('damage is found, each by its own word', () => {
     );
   });
 
-  it('tells of blobs that nobody names as a notice, and of a seekable copy that is gone', async () => {
+  it('tells of what nobody names as a notice, and of what is gone and can be made again', async () => {
     await onShared(
       (data) => {
         const file = blobFile(data, baseLayer.diffId);
@@ -271,6 +276,12 @@ onFiles.describe('damage is found, each by its own word', () => {
         writeFileSync(stray, bytes);
         utimesSync(stray, 1, 1);
         rmSync(derivedFile(data, 'seekable', moreLayer.diffId));
+        rmSync(anyDerivedFile(data, 'tarball'));
+        const index = derivedFile(data, 'index', moreLayer.diffId);
+        const orphan = join(index, '../../', hex.slice(0, 2), hex);
+        execFileSync('mkdir', ['-p', join(orphan, '..')]);
+        cpSync(index, orphan);
+        utimesSync(orphan, 1, 1);
       },
       async ({ varve }) => {
         const ran = await varve('fsck', '--json');
@@ -278,8 +289,13 @@ onFiles.describe('damage is found, each by its own word', () => {
         const found = linesOf(ran.stdout).filter(({ type }) => type === 'finding');
         expect(found.map(({ rule, severity }) => `${severity} ${rule}`).toSorted()).toEqual([
           'notice blob-unreferenced',
+          'notice derived-unreferenced',
           'notice seekable-missing',
+          'notice tarball-missing',
         ]);
+        for (const { rule, message } of found) {
+          expect(message).toMatch(/-unreferenced/.test(rule) ? /Run varve gc/ : /Nothing needs to be done/);
+        }
       },
     );
   });
@@ -498,6 +514,10 @@ function configFile(data: string): string {
 
 function derivedFile(data: string, kind: string, diffId: string): string {
   return findFile(data, new RegExp(`derived/${kind}/v\\d+/../${diffId.slice('sha256:'.length)}$`));
+}
+
+function anyDerivedFile(data: string, kind: string): string {
+  return findFile(data, new RegExp(`derived/${kind}/v\\d+/../[0-9a-f]{64}$`));
 }
 
 function flipBit(path: string): void {

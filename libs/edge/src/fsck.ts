@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Digest } from '#core/digest';
 import { isVarveError } from '#core/error';
-import type { RepositoryRow } from '#core/graph-row';
-import { partitionOf } from '#core/partition';
+import { oneOfEachPartition } from '#core/partition';
 import { formatPosition } from '#core/position';
 import type { BlobStore, StagedFile } from '#ports/blob-store';
 import type { GraphComparison } from '#projection/compare-graph';
@@ -11,6 +10,7 @@ import { checkRepository } from '#query/fsck-commits';
 import { checked, type CheckedUnit, checkedUnits, type Finding, found, type FsckStep } from '#query/fsck-finding';
 import { ContentCheck } from '#query/fsck-layers';
 import { treeSteps } from './command/check-audit.js';
+import { derivedSteps } from './command/check-derived.js';
 import type { Engine } from './engine.js';
 
 export type FsckCounts = Readonly<Record<CheckedUnit, number>>;
@@ -29,6 +29,8 @@ export type FsckLine =
     };
 
 const progressEveryMs = 500;
+/** What is stored is named in this time, or its upload was given up. */
+const uploadMs = 60_000;
 /** A file that is moved out of staging in this time was in use after all. */
 const secondLookMs = 1_000;
 
@@ -61,13 +63,19 @@ async function* stepsOf(engine: Engine, quick: boolean): AsyncGenerator<FsckStep
   const { graph, blobs } = engine;
   const startedAt = Date.now();
   const leftovers = await leftoversIn(blobs, startedAt);
+  const ends = await endsOf(engine);
   yield* quick ? checkLog(engine) : compareGraph(engine);
   if (!quick && engine.audit) yield* checkTrees(engine, engine.audit);
   const repositories = await graph.repositories();
   const damaged = new Set<Digest>();
-  yield* checkBlobs({ graph, blobs }, { quick, startedAt, repositories: oneOfEach(engine, repositories) }, damaged);
+  const scope = { quick, storedBefore: startedAt - uploadMs };
+  yield* checkBlobs({ graph, blobs }, scope, damaged);
   const content = new ContentCheck({ graph, blobs }, { quick, damaged });
   for (const repository of repositories) yield* checkRepository(graph, repository, content);
+  const names = repositories.map(({ repo }) => repo);
+  const oneOfEach = oneOfEachPartition(names, graph.partitionCount);
+  yield* derivedSteps(engine, { ...scope, repositories: oneOfEach });
+  yield* checkBehind(engine, ends);
   yield* checkStaging(blobs, leftovers, startedAt);
 }
 
@@ -126,9 +134,32 @@ function textOf(value: unknown): string {
   return text.length <= shownCharactersMax ? text : `${text.slice(0, shownCharactersMax).toWellFormed()}…`;
 }
 
-function oneOfEach({ graph }: Engine, repositories: readonly RepositoryRow[]) {
-  const byPartition = new Map(repositories.map(({ repo }) => [partitionOf(repo, graph.partitionCount), repo]));
-  return [...byPartition.values()];
+/** How many records each partition of the log has. */
+async function endsOf({ log, graph }: Engine): Promise<number[]> {
+  const partitions = Array.from({ length: graph.partitionCount }, (_, partition) => partition);
+  return Promise.all(partitions.map((partition) => log.end(partition)));
+}
+
+/** What the log had when the run began, and the graph does not show when it is over, nobody has looked at. */
+async function* checkBehind(engine: Engine, ends: readonly number[]): AsyncGenerator<FsckStep> {
+  // A halted projection was told of.
+  if (engine.failure()) return;
+  for (const [partition, end] of ends.entries()) {
+    const behind = await missingOf(engine, partition, end);
+    if (behind === 0) continue;
+    const offset = end - 1;
+    const message = `${behind} records of the event log are not in the graph, and were not checked. If they stay away, see to it that a projector runs`;
+    const where = formatPosition({ log: engine.log.id, partition, offset });
+    yield found('graph-behind', { what: `partition ${partition}`, where, message });
+  }
+}
+
+/** Records the graph lacks, asked again once: a projection may be a moment behind. */
+async function missingOf({ graph }: Engine, partition: number, end: number): Promise<number> {
+  const missing = async () => Math.max(0, end - 1 - (await graph.checkpoint(partition)).offset);
+  if ((await missing()) === 0) return 0;
+  await pause(secondLookMs);
+  return missing();
 }
 
 /** Staged before the run began, and not by an upload of this process that goes on. */
@@ -150,7 +181,7 @@ async function* checkStaging(
   const still = await leftoversIn(blobs, startedAt);
   for (const [name, { size, modifiedAt }] of still) {
     if (leftovers.get(name)?.modifiedAt !== modifiedAt) continue;
-    const message = `${size} bytes were staged and belong to no upload. Restart the server: it sweeps them`;
+    const message = `${size} bytes were staged and belong to no upload. Restart the server: it sweeps them, as varve gc does when they are old enough`;
     yield found('staging-leftover', { what: name, where: 'staging', message });
   }
 }

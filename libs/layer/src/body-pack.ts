@@ -127,6 +127,23 @@ export class BodyPack {
     return this.#bodiesAt + this.#place[row]! * alignment;
   }
 
+  /**
+   * Every row with what it is of, in the order of the object; `end` is where the next body begins. An empty one has the
+   * place of the one behind it.
+   */
+  *places(): Generator<{ diffId: DiffId; entry: number; row: number; position: number; end: number }> {
+    const layerOf = new Uint32Array(this.bodies);
+    for (let layer = 1; layer < this.layers.length; layer++) layerOf.fill(layer, this.#rowEnd[layer - 1]);
+    const rows = Uint32Array.from(layerOf.keys()).toSorted((a, b) => this.#place[a]! - this.#place[b]!);
+    for (let at = 0, next = 0; at < rows.length; at++) {
+      const row = rows[at]!;
+      const position = this.position(row);
+      while (next < rows.length && this.position(rows[next]!) <= position) next++;
+      const end = next < rows.length ? this.position(rows[next]!) : this.size;
+      yield { diffId: this.layers[layerOf[row]!]!, entry: this.#entry[row]!, row, position, end };
+    }
+  }
+
   /** The sha256 of the file of a row: 32 bytes, zeros for none. */
   digest(row: number): Uint8Array {
     return this.#digest.subarray(row * digestBytes, (row + 1) * digestBytes);

@@ -1,38 +1,53 @@
 import { type Digest, DigestBuilder } from '#core/digest';
 import { isVarveError } from '#core/error';
-import type { BlobRow } from '#core/graph-row';
-import type { RepositoryName } from '#core/name';
+import { type BlobRow, isNamedCopy } from '#core/graph-row';
 import type { BlobAddress, BlobStore, StoredBlob } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { streamBlob } from '#ports/read-blob';
 import { checked, found, type FsckStep } from './fsck-finding.js';
 
 interface Stores {
-  readonly graph: Pick<GraphReader, 'blob'>;
+  readonly graph: Pick<GraphReader, 'copies' | 'partitionCount'>;
   readonly blobs: Pick<BlobStore, 'blobs' | 'open'>;
 }
 
 export interface BlobScope {
   /** Compare sizes and read nothing. */
   readonly quick: boolean;
-  /** One repository of each partition: together they know every blob that any record has named. */
-  readonly repositories: readonly RepositoryName[];
-  /** When the run began, ms: what was stored later may not be named yet. */
-  readonly startedAt: number;
+  /** What was stored later, ms, may not be named yet: its upload goes on. */
+  readonly storedBefore: number;
 }
+
+/** Looked up together. */
+const pageSize = 256;
 
 /**
  * Every stored blob: its size is what the graph says, and its bytes hash to its name. `damaged` gets the digests of
  * those whose bytes are known to be wrong.
  */
-export async function* checkBlobs(
+export async function* checkBlobs(stores: Stores, scope: BlobScope, damaged: Set<Digest>): AsyncGenerator<FsckStep> {
+  let page: StoredBlob[] = [];
+  for await (const blob of stores.blobs.blobs()) {
+    page.push(blob);
+    if (page.length < pageSize) continue;
+    yield* checkPage(stores, { ...scope, page }, damaged);
+    page = [];
+  }
+  yield* checkPage(stores, { ...scope, page }, damaged);
+}
+
+async function* checkPage(
   { graph, blobs }: Stores,
-  { quick, repositories, startedAt }: BlobScope,
+  { quick, storedBefore, page }: BlobScope & { readonly page: readonly StoredBlob[] },
   damaged: Set<Digest>,
 ): AsyncGenerator<FsckStep> {
-  for await (const blob of blobs.blobs()) {
-    const row = await rowOf(graph, repositories, blob.digest);
-    if (!row && blob.modifiedAt < startedAt) yield unreferenced(blob);
+  const named = await namedOf(graph, page);
+  for (const blob of page) {
+    const copies = named.get(blob.digest) ?? [];
+    const isNamed = copies.some(({ incarnation }) => incarnation === blob.incarnation);
+    if (!isNamed && blob.modifiedAt < storedBefore) yield unreferenced(blob);
+    // Equal digests have equal sizes, so any copy's row will do.
+    const [row] = copies;
     if (row && row.size !== blob.size) {
       damaged.add(blob.digest);
       yield wrongSize(blob, row);
@@ -41,6 +56,19 @@ export async function* checkBlobs(
     }
     yield checked('blobs', 1);
   }
+}
+
+/** What any partition knows of the blobs' copies by an accepted proposal. */
+async function namedOf(graph: Stores['graph'], page: readonly StoredBlob[]): Promise<Map<Digest, BlobRow[]>> {
+  const digests = [...new Set(page.map(({ digest }) => digest))];
+  const named = new Map<Digest, BlobRow[]>(digests.map((digest) => [digest, []]));
+  if (digests.length === 0) return named;
+  for (let partition = 0; partition < graph.partitionCount; partition += 1) {
+    for (const row of await graph.copies(partition, digests)) {
+      if (isNamedCopy(row)) named.get(row.digest)?.push(row);
+    }
+  }
+  return named;
 }
 
 async function* hashBlob(
@@ -79,19 +107,6 @@ async function openIfHeld(blobs: Pick<BlobStore, 'open'>, address: BlobAddress) 
   }
 }
 
-/** Equal digests have equal sizes, so any copy's row will do. */
-async function rowOf(
-  graph: Pick<GraphReader, 'blob'>,
-  repositories: readonly RepositoryName[],
-  digest: Digest,
-): Promise<BlobRow | undefined> {
-  for (const repo of repositories) {
-    const row = await graph.blob(repo, digest);
-    if (row) return row;
-  }
-  return undefined;
-}
-
 function wrongSize(blob: StoredBlob, row: BlobRow): FsckStep {
   const how = blob.size < row.size ? 'it was cut short' : 'something was added to it';
   return found('blob-size', {
@@ -105,7 +120,7 @@ function unreferenced(blob: StoredBlob): FsckStep {
   return found('blob-unreferenced', {
     what: blob.digest,
     where: whereIs(blob),
-    message: `no record names these ${blob.size} bytes: an upload was given up after they were stored. They do no harm`,
+    message: `no record names these ${blob.size} bytes: an upload was given up after they were stored, or its copy was not needed. They do no harm. Run varve gc: it removes them when they are old enough`,
   });
 }
 

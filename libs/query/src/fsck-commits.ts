@@ -9,6 +9,9 @@ import { checked, found, type FsckStep } from './fsck-finding.js';
 import type { ContentCheck } from './fsck-layers.js';
 
 const pageCommits = 256;
+const shortIdDigits = 12;
+/** More commits than this do not share so many digits. */
+const sameShortIdMax = 8;
 
 /**
  * Everything a repository holds, as it was when `repository` was read: its refs and their newest moves, its commits
@@ -26,6 +29,7 @@ export async function* checkRepository(
     for (const row of page) {
       yield* missingBetween(repository.repo, row.seq + 1, before);
       yield* checkCommit(graph, row, content);
+      yield* checkShortId(graph, row);
       before = row.seq;
     }
     if (page.length > 0) continue;
@@ -86,6 +90,14 @@ function commitIn(bytes: Uint8Array): Commit | string {
     if (!isVarveError(error)) throw error;
     return error.message;
   }
+}
+
+/** The first twelve digits find it, as those of `varve log` do. */
+async function* checkShortId(graph: GraphReader, { repo, id }: CommitRow): AsyncGenerator<FsckStep> {
+  const same = await graph.commitsByPrefix(repo, id.slice(0, shortIdDigits), sameShortIdMax);
+  if (same.some((row) => row.id === id)) return;
+  const message = `its first ${shortIdDigits} digits do not find it: the index of the graph has lost it. Run varve rebuild`;
+  yield found('commit-index', { what: id, where: repo, message });
 }
 
 /** The row says what follows from the commit's bytes, the rows of its parents and those of its layers. */

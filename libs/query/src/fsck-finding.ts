@@ -2,6 +2,7 @@
 export const fsckRules = {
   'log-broken': 'fault',
   'projection-halted': 'fault',
+  'graph-behind': 'notice',
   'audit-record': 'fault',
   'audit-tree': 'fault',
   'graph-row': 'fault',
@@ -11,6 +12,7 @@ export const fsckRules = {
   'commit-missing': 'fault',
   'commit-bytes': 'fault',
   'commit-row': 'fault',
+  'commit-index': 'fault',
   'parent-missing': 'fault',
   'layer-unbound': 'fault',
   'layer-invalid': 'fault',
@@ -23,6 +25,11 @@ export const fsckRules = {
   'index-differs': 'fault',
   'seekable-differs': 'fault',
   'seekable-missing': 'notice',
+  'tree-differs': 'fault',
+  'pack-differs': 'fault',
+  'tarball-differs': 'fault',
+  'tarball-missing': 'notice',
+  'derived-unreferenced': 'notice',
   'staging-leftover': 'fault',
 } as const satisfies Record<string, 'fault' | 'notice'>;
 

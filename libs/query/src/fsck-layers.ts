@@ -10,6 +10,7 @@ import { readBlob, streamBlob } from '#ports/read-blob';
 import { encodeLayerIndex } from '#tar/layer-index';
 import { LayerScanner } from '#tar/layer-scanner';
 import { whereIs } from './fsck-blobs.js';
+import { placeOf } from './fsck-derived.js';
 import { checked, found, type FsckStep } from './fsck-finding.js';
 
 interface Stores {
@@ -97,7 +98,7 @@ export class ContentCheck {
     } else if (index && Buffer.compare(stored, index) !== 0) {
       yield found('index-differs', {
         what: row.diffId,
-        where: `index of layer ${row.diffId}`,
+        where: `index of layer ${row.diffId}, ${placeOf(indexAddress(row.diffId))}`,
         message: `the stored index (${stored.length} bytes) is not what the layer's tar gives (${index.length} bytes). Delete it while the server is stopped: it is made again from the layer`,
       });
     }
@@ -237,7 +238,7 @@ function missingBlob(address: BlobAddress, namedBy: string): FsckStep {
 function missingIndex({ diffId }: LayerRow): FsckStep {
   return found('index-missing', {
     what: diffId,
-    where: `index of layer ${diffId}`,
+    where: `index of layer ${diffId}, ${placeOf(indexAddress(diffId))}`,
     message: 'the store does not hold it. Nothing needs to be done: it is made again from the layer on its next use',
   });
 }
@@ -245,7 +246,7 @@ function missingIndex({ diffId }: LayerRow): FsckStep {
 function missingSeekable({ diffId }: LayerRow): FsckStep {
   return found('seekable-missing', {
     what: diffId,
-    where: `seekable copy of layer ${diffId}`,
+    where: `seekable copy of layer ${diffId}, ${placeOf(seekableAddress(diffId))}`,
     message: 'the store does not hold it. Nothing needs to be done: it is made again from the layer on its next use',
   });
 }
@@ -253,7 +254,7 @@ function missingSeekable({ diffId }: LayerRow): FsckStep {
 function damagedSeekable({ diffId }: LayerRow, why: string): FsckStep {
   return found('seekable-differs', {
     what: diffId,
-    where: `seekable copy of layer ${diffId}`,
+    where: `seekable copy of layer ${diffId}, ${placeOf(seekableAddress(diffId))}`,
     message: `it is not the tar of the layer: ${why}. Delete it while the server is stopped: it is made again from the layer`,
   });
 }

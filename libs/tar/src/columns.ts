@@ -23,7 +23,7 @@ export interface Directory {
 export const magic = 0x31435656; // "VVC1"
 export const headBytes = 8;
 const alignment = 8;
-const digestBytes = 32;
+export const digestBytes = 32;
 
 /** So many bytes are hashed in about a millisecond. */
 const pieceBytes = 1 << 20;

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { BlobReader } from '#ports/blob-store';
-import { readBlob } from '#ports/read-blob';
-import { aligned, corrupt, type Directory, headBytes, magic } from './columns.js';
+import { readBlob, streamBlob } from '#ports/read-blob';
+import { aligned, corrupt, digestBytes, type Directory, headBytes, magic } from './columns.js';
 
 /** A directory that says it is larger than this is none. */
 const directoryBytesMax = 1 << 20;
@@ -25,6 +26,15 @@ export async function readColumn(
   const from = aligned(directoryEnd) + section[2];
   if (from + section[3] > reader.size) throw corrupt(format, 'ends before its columns do');
   return readBlob(reader, from, from + section[3]);
+}
+
+/** Whether stored columns are the bytes that were written: they end in the sha256 of the rest. @throws UNAVAILABLE */
+export async function hashesToItsEnd(reader: BlobReader): Promise<boolean> {
+  const end = reader.size - digestBytes;
+  if (end < headBytes) return false;
+  const hash = createHash('sha256');
+  for await (const piece of streamBlob(reader, 0, end)) hash.update(piece);
+  return hash.digest().equals(await readBlob(reader, end));
 }
 
 /** Undefined when its bytes are no directory: they were not hashed. */

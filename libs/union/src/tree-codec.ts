@@ -1,8 +1,9 @@
 import { type ChainId, type Digest, digestFromHex, type DiffId, hexOf } from '#core/digest';
-import { emptyStack, layersOfStack, type LayerStack } from '#core/layer-stack';
+import { isVarveError } from '#core/error';
+import { emptyStack, layersOfStack, type LayerStack, stackOfLayers } from '#core/layer-stack';
 import type { BlobReader } from '#ports/blob-store';
 import { type Column, columnPieces, type Columns, decodeColumnsInTurns, type ReadColumns } from '#tar/columns';
-import { readColumn } from '#tar/read-column';
+import { hashesToItsEnd, readColumn } from '#tar/read-column';
 import type { Lints } from '#tar/lint';
 import type { PacksOfTree } from './loose-bodies.js';
 import type { RootfsTree } from './rootfs-tree.js';
@@ -58,6 +59,21 @@ export async function decodeTree(bytes: Uint8Array, chainId: ChainId): Promise<W
  */
 export async function readPacksOfTree(reader: BlobReader): Promise<readonly Digest[]> {
   return readDigests(await readColumn(reader, { format, version: treeCodecVersion, name: 'packs' }));
+}
+
+/**
+ * Whether stored bytes are the tree of a stack, whole and unchanged, as far as they can tell themselves. Reads all of
+ * them, and holds a piece and the list of layers. @throws UNAVAILABLE
+ */
+export async function isWholeTree(reader: BlobReader, chainId: ChainId): Promise<boolean> {
+  if (!(await hashesToItsEnd(reader))) return false;
+  try {
+    const stack = await readColumn(reader, { format, version: treeCodecVersion, name: 'stack' });
+    return stackOfLayers(readDigests(stack) as DiffId[]).chainId === chainId;
+  } catch (error) {
+    if (isVarveError(error, 'CORRUPT')) return false;
+    throw error;
+  }
 }
 
 /** A stack whose layers are still the bytes they were written as. */

@@ -15,7 +15,7 @@ export function fsckCommand(run: Run): Command {
   const command = new Command('fsck')
     .description(
       'Checks everything the server keeps, while it goes on: blobs against their digests, layer indexes and seekable ' +
-        'copies against the layers, commits against what they name, the graph against a replay of the event log, and ' +
+        'copies against the layers, merged trees, packs and tarballs against what was written, commits against what they name, the graph against a replay of the event log, and ' +
         'that nothing is left in staging. Prints what is wrong and what to do.',
     )
     .option('--quick', 'sizes and connections only; reads no blob')
