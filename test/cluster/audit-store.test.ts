@@ -126,7 +126,8 @@ it.each([100, 700])('goes on from its last checkpoint when Redis is emptied afte
   const note = await store.checkpoint(0);
   await server.ask((client) => client.flushall());
 
-  // Whoever asks first, in a new process or an old one, finds what was promised.
+  // Whoever asks first, in a new process or an old one, finds what was promised: an entry that it has not read yet, too.
+  expect((await store.entries(0, records - 3, records - 2)).map(({ offset }) => offset)).toEqual([records - 3]);
   expect(await (await openStore()).checkpoint(0)).toBe(note);
   expect(await store.checkpoint(0)).toBe(note);
   expect(await store.key()).toBe(signer.verifier.text);

@@ -37,6 +37,12 @@ export function encodeRow({ entry, moves, about }: AuditRow): Buffer {
   return Buffer.concat([head, entry, Buffer.from(about)]);
 }
 
+/** Whether the text beside the entry has all of these in it: most rows need not be decoded to know. */
+export function rowHas(bytes: Buffer, texts: readonly Buffer[]): boolean {
+  const about = bytes.subarray(rowHeadBytes + bytes.readUInt32BE(8));
+  return texts.every((text) => about.includes(text));
+}
+
 export function decodeRow(offset: number, bytes: Buffer): AuditRow {
   const aboutAt = rowHeadBytes + bytes.readUInt32BE(8);
   return {

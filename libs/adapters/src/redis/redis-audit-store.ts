@@ -83,6 +83,8 @@ class RedisAuditStore implements AuditStore {
   readonly #trees = new Map<number, RedisAuditTree>();
   /** By tree: the highest number of a publication that this process has seen, in Redis or for good. */
   readonly #seen = new Map<number, number>();
+  /** By tree: where it was when it was asked last. */
+  readonly #known = new Map<number, AuditTreeState>();
   #listed: { readonly at: number; readonly places: Promise<readonly CheckpointPlace[]> } | undefined;
 
   constructor(options: RedisAuditStoreOptions, { client, notices, opened }: Opened) {
@@ -133,17 +135,17 @@ class RedisAuditStore implements AuditStore {
   }
 
   async entries(tree: number, from: number, to: number): Promise<readonly AuditRow[]> {
-    const state = await this.#state(tree);
+    const state = await this.#having(tree, ({ entries }) => to <= entries);
     return this.#call(() => this.#tree(tree).rows(state, from, to));
   }
 
   async tile(tree: number, level: number, index: number): Promise<Uint8Array | undefined> {
-    const state = await this.#state(tree);
+    const state = await this.#having(tree, ({ entries }) => (index + 1) * rowsPerPiece ** (level + 1) <= entries);
     return this.#call(() => this.#tree(tree).tile(state, level, index));
   }
 
   async path(tree: number, n: number): Promise<Uint8Array | undefined> {
-    const state = await this.#state(tree);
+    const state = await this.#having(tree, ({ moves }) => n < moves);
     return this.#call(() => this.#tree(tree).path(state, n));
   }
 
@@ -158,15 +160,13 @@ class RedisAuditStore implements AuditStore {
     for (let index = Math.floor(from / rowsPerPiece), next = index; index <= last; index += 1) {
       for (; next <= Math.min(last, index + piecesAhead - 1); next += 1) {
         const asked = next;
-        const piece = this.#call(() => tree.piece(state, asked));
+        const piece = this.#call(() => tree.find(state, asked, texts));
         // Whoever has found enough reads no further.
         piece.catch(() => undefined);
         ahead.push(piece);
       }
       const rows = (await ahead.shift()) ?? [];
-      const found = rows.filter(
-        ({ offset, about }) => offset >= from && offset < to && texts.every((text) => about.includes(text)),
-      );
+      const found = rows.filter(({ offset }) => offset >= from && offset < to);
       if (found.length > 0) yield found;
     }
   }
@@ -231,8 +231,20 @@ class RedisAuditStore implements AuditStore {
     await this.#opened.disposeAsync();
   }
 
+  /** What is once in a tree does not change: for that, where the tree was when it was last asked is as good as now. */
+  async #having(tree: number, hasIt: (state: AuditTreeState) => boolean): Promise<AuditTreeState> {
+    const known = this.#known.get(tree);
+    return known && hasIt(known) ? known : this.#state(tree);
+  }
+
   /** Where a tree is: never before what this process has seen published. */
   async #state(number: number): Promise<AuditTreeState> {
+    const state = await this.#stateNow(number);
+    this.#known.set(number, state);
+    return state;
+  }
+
+  async #stateNow(number: number): Promise<AuditTreeState> {
     const tree = this.#tree(number);
     const state = await this.#call(() => tree.state());
     const seen = this.#seen.get(number);
@@ -313,7 +325,8 @@ class RedisAuditStore implements AuditStore {
     const known = this.#trees.get(number);
     if (known) return known;
     const start = `${this.#start}${number}:`;
-    const tree = new RedisAuditTree({ client: this.#client, pieces: this.#pieces, tree: number, start });
+    const look = () => this.#state(number);
+    const tree = new RedisAuditTree({ client: this.#client, pieces: this.#pieces, tree: number, start, look });
     this.#trees.set(number, tree);
     return tree;
   }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { assert, VarveError } from '#core/error';
 import type { AuditBatch, AuditRow, AuditTreeSize } from '#ports/audit-store';
 import type { AuditEdge } from './audit-checkpoints.js';
-import { decodeRow, encodeRow } from './audit-codec.js';
+import { decodeRow, encodeRow, rowHas } from './audit-codec.js';
 import type { AuditPieces } from './audit-pieces.js';
 import { appendScript, publishScript, restoreScript, sealScript } from './audit-scripts.js';
 
@@ -62,13 +62,22 @@ export class RedisAuditTree {
   readonly #client: AuditClient;
   readonly #pieces: AuditPieces;
   readonly #tree: number;
+  readonly #look: () => Promise<AuditTreeState>;
   readonly #keys: readonly [state: string, rows: string, paths: string, tiles: string];
 
-  constructor(options: { client: AuditClient; pieces: AuditPieces; tree: number; start: string }) {
+  /** `look` tells where the tree is, and puts it back first when it has lost what was promised. */
+  constructor(options: {
+    readonly client: AuditClient;
+    readonly pieces: AuditPieces;
+    readonly tree: number;
+    readonly start: string;
+    readonly look: () => Promise<AuditTreeState>;
+  }) {
     const { start } = options;
     this.#client = options.client;
     this.#pieces = options.pieces;
     this.#tree = options.tree;
+    this.#look = options.look;
     this.#keys = [`${start}state`, `${start}rows`, `${start}paths`, `${start}tiles`];
   }
 
@@ -188,20 +197,28 @@ export class RedisAuditTree {
 
   /** A tile that grows, or a full one; undefined for one that is not there. */
   async tile(state: AuditTreeState, level: number, index: number): Promise<Uint8Array | undefined> {
-    return this.#stable(state, async ({ entries, life }) => {
-      const growing = await this.#client.hgetBuffer(this.#keys[3], `${level} ${index}`);
-      if (growing) return growing;
-      if ((index + 1) * rowsPerPiece ** (level + 1) > entries) return { none: true };
+    const end = (index + 1) * rowsPerPiece ** (level + 1);
+    return this.#stable(state, async ({ entries, rowPieces, life }) => {
+      if (end > rowPieces * rowsPerPiece) {
+        const growing = await this.#client.hgetBuffer(this.#keys[3], `${level} ${index}`);
+        if (growing) return growing;
+        if (end > entries) return { none: true };
+      }
       const parts = await this.#pieces.read({ tree: this.#tree, part: `tile ${level}`, index }, life);
       return parts[0];
     }).then((found) => ('none' in found ? undefined : found));
   }
 
-  /** All rows of a piece, read past the memory of pieces, or those that are left at the edge. */
-  async piece(state: AuditTreeState, index: number): Promise<readonly AuditRow[]> {
-    if (index >= state.rowPieces) return this.rows(state, index * rowsPerPiece, (index + 1) * rowsPerPiece);
+  /** Rows of a piece that have all of the texts, read past the memory of pieces; or of those that are left at the edge. */
+  async find(state: AuditTreeState, index: number, texts: readonly string[]): Promise<readonly AuditRow[]> {
+    const first = index * rowsPerPiece;
+    if (index >= state.rowPieces) {
+      const rows = await this.rows(state, first, first + rowsPerPiece);
+      return rows.filter(({ about }) => texts.every((text) => about.includes(text)));
+    }
+    const wanted = texts.map((text) => Buffer.from(text));
     const parts = await this.#pieces.readOnce({ tree: this.#tree, part: 'rows', index });
-    return parts.map((bytes, i) => decodeRow(index * rowsPerPiece + i, bytes));
+    return parts.flatMap((bytes, i) => (rowHas(bytes, wanted) ? [decodeRow(first + i, bytes)] : []));
   }
 
   /** Undefined when one of them has gone into a piece meanwhile. */
@@ -218,7 +235,7 @@ export class RedisAuditTree {
     for (let looks = 0; looks < looksMax; looks += 1) {
       const found = await read(state);
       if (found !== undefined) return found;
-      const next = await this.state();
+      const next = await this.#look();
       // Nothing has moved: it is lost.
       if (next.life === state.life && next.rowPieces === state.rowPieces && next.pathPieces === state.pathPieces && looks > 0) break; // prettier-ignore
       state = next;
