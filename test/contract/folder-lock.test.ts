@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lockFolder } from '#adapters/sqlite/folder-lock';
+import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
 
+const canMount = canMountSmallDisk();
+const ifMounted = canMount ? it : it.skip;
+const why = canMount ? '' : ' (needs root, to mount a small disk)';
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'varve-lock-'))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,6 +47,15 @@ describe('lockFolder', () => {
     await once(child, 'exit');
     lockFolder(folder).release();
   });
+
+  ifMounted(`says UNAVAILABLE, and why, for a folder that cannot be written${why}`, () =>
+    onSmallDisk(1 << 20, async (disk) => {
+      lockFolder(disk.folder).release();
+      disk.makeReadOnly();
+      const message = expect.stringMatching(/cannot be used: .*read-only file system/);
+      expect(() => lockFolder(disk.folder)).toThrow(expect.objectContaining({ code: 'UNAVAILABLE', message }));
+    }),
+  );
 
   it('says UNAVAILABLE for what is no folder', () => {
     const file = join(folder, 'file');

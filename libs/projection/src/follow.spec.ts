@@ -116,7 +116,10 @@ describe('Projector', () => {
       },
     });
     await log.append(0, [create]);
-    await projecting({ log, graph }, (projector) => projector.caughtUp());
+    await projecting({ log, graph }, async (projector) => {
+      expect(await projector.full).toMatchObject({ code: 'STORAGE_FULL' });
+      await projector.caughtUp();
+    });
     expect(failures).toEqual([]);
     expect(await store.repository(app)).toBeDefined();
   });

@@ -30,11 +30,14 @@ export interface ProjectorOptions {
 export class Projector {
   /** Settles, with the reason, when a partition halts; never if none does. */
   readonly failure: Promise<VarveError>;
+  /** Settles when the graph has no room for the first time: it waits for some, and who only starts may rather say so. */
+  readonly full: Promise<VarveError>;
   readonly #log: EventLog;
   readonly #graph: GraphStore;
   readonly #lookEveryMs: number;
   readonly #ending = new AbortController();
   readonly #failed = Promise.withResolvers<VarveError>();
+  readonly #full = Promise.withResolvers<VarveError>();
   #halted: VarveError | undefined;
   #loops: Promise<void>[] = [];
   /** By partition: the log was seen to be the one that the graph was made from. */
@@ -45,6 +48,7 @@ export class Projector {
     this.#graph = graph;
     this.#lookEveryMs = lookEveryMs;
     this.failure = this.#failed.promise;
+    this.full = this.#full.promise;
   }
 
   start(): void {
@@ -95,6 +99,7 @@ export class Projector {
         await this.#followFrom(partition, await this.#graph.checkpoint(partition), () => (waitMs = retryMsMin));
       } catch (error) {
         if (!isVarveError(error) || !passing.has(error.code)) return this.#halt(error);
+        if (error.code === 'STORAGE_FULL') this.#full.resolve(error);
         await sleep(waitMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
         waitMs = Math.min(2 * waitMs, retryMsMax);
       }

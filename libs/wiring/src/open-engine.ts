@@ -162,7 +162,10 @@ async function startProjector(stores: Stores, opened: AsyncDisposableStack): Pro
   opened.defer(() => projector.stop());
   let failure: VarveError | undefined;
   void projector.failure.then((reason) => (failure = reason));
-  await projector.caughtUp().catch(onlyItsFailure);
+  const caughtUp = projector.caughtUp().catch(onlyItsFailure);
+  // Without room it would wait for some, and open no door meanwhile.
+  const full = await Promise.race([caughtUp, projector.full]);
+  if (full) throw full;
   return { failed: projector.failure, failure: () => failure, behind: () => undefined };
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { VarveError } from '#core/error';
@@ -18,6 +18,8 @@ export function lockFolder(folder: string): FolderLock {
   let db: DatabaseSync | undefined;
   try {
     mkdirSync(folder, { recursive: true });
+    // A lock on a file that cannot be written keeps nobody out.
+    accessSync(folder, constants.W_OK);
     db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
