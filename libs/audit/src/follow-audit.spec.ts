@@ -97,6 +97,30 @@ describe('the tree', () => {
     expect(rows.map(({ offset }) => offset)).toEqual(Array.from({ length: 310 }, (_, i) => i));
   });
 
+  it('takes records that move very many refs in steps that a store can take at once', async () => {
+    const one = auditedHistory();
+    await one.append(...shortLife());
+    const many = Array.from({ length: 5 }, (_, n) => {
+      const moves = Array.from({ length: 900 }, (_, i) => move(branchRef(`b${n}-${i}`), absent, commits[0]!.id));
+      return refUpdate(txidOf(`many ${n}`), moves);
+    });
+    await one.append(...many);
+    const store = openMemoryAuditStore();
+    const append = store.append.bind(store);
+    const steps: number[] = [];
+    store.append = (tree, batch) => {
+      steps.push(batch.paths.length);
+      return append(tree, batch);
+    };
+    const again = auditedHistory({ log: one.log, store });
+    await again.follower.caughtUp();
+    await Promise.all([again.close(), one.close()]);
+
+    expect((await store.size(0)).moves).toBe(4_500 + 6);
+    expect(Math.max(...steps)).toBeLessThanOrEqual(2_048);
+    expect(await rootOf(15, hashReader(store, 0))).toBe(await rootOf(15, hashReader(one.store, 0)));
+  });
+
   it('stops, and goes no further, at a log that was cut off', async () => {
     const one = auditedHistory();
     await one.append(...shortLife());

@@ -6,7 +6,7 @@ import { limit } from '#core/limit';
 import type { AuditStore } from '#ports/audit-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
-import { AuditTree } from './audit-tree.js';
+import { AuditTree, type JudgedRecord } from './audit-tree.js';
 import { type Checkpoint, forked, openCheckpoint, originOf, signedSize } from './checkpoint.js';
 import { decodeEntry, recordHash } from './entry.js';
 import { judgedRecord } from './judged-record.js';
@@ -21,6 +21,9 @@ const retryMsMax = 5_000;
 const outcomesKept = 4_096;
 /** How often a store that others may share, or that may be emptied, is asked whether it still has what was appended. */
 const lookEveryMs = 1_000;
+
+/** A record may move a thousand refs; one step of a store takes the paths of so many, unless one record has more. */
+const movesAtOnce = 2_048;
 
 interface Stores {
   readonly log: EventLog;
@@ -140,9 +143,9 @@ export class AuditFollower {
         checkNoGap(records, tree.size, partition);
         if (!(await this.#judged(partition, records.at(-1) as LogRecord))) return;
         const read = (txid: string) => this.#outcome(partition, txid);
-        const judged = [];
+        const judged: JudgedRecord[] = [];
         for (const record of records) judged.push(await judgedRecord(record, read));
-        if (!(await tree.append(judged))) return;
+        for (const some of inSteps(judged)) if (!(await tree.append(some))) return;
         for (const { checkpoint } of judged)
           if (checkpoint !== undefined) await this.#checkToldRoot(partition, checkpoint);
         onGrown();
@@ -200,6 +203,19 @@ export class AuditFollower {
     this.#halted ??= isVarveError(error) ? error : new VarveError('INTERNAL', message, {}, { cause: error });
     this.#failed.resolve(this.#halted);
   }
+}
+
+function* inSteps(records: readonly JudgedRecord[]): Generator<readonly JudgedRecord[]> {
+  let [step, moves]: [JudgedRecord[], number] = [[], 0];
+  for (const record of records) {
+    if (step.length > 0 && moves + record.moves.length > movesAtOnce) {
+      yield step;
+      [step, moves] = [[], 0];
+    }
+    step.push(record);
+    moves += record.moves.length;
+  }
+  if (step.length > 0) yield step;
 }
 
 function checkNoGap(records: readonly LogRecord[], from: number, partition: number): void {
