@@ -53,6 +53,30 @@ export const auditStoreContract: Case<AuditStore>[] = [
     },
   },
   {
+    title: 'finds by words what has the texts, in a long tree too',
+    async run(store) {
+      const actor = (offset: number): string => `a${offset % 7}`;
+      for (let from = 0; from < 600; from += 200) {
+        const rows = Array.from({ length: 200 }, (_, i) => {
+          const offset = from + i;
+          return { ...row(offset, 0, JSON.stringify({ actor: actor(offset) })), words: [actor(offset), `n${offset}`] };
+        });
+        await store.append(0, batch(from, rows));
+      }
+      const ask = async (words: readonly string[], text: string, from = 0, to = 1_000) => {
+        const offsets: number[] = [];
+        for await (const rows of store.search(0, { from, to, texts: [text], words }))
+          offsets.push(...rows.map(({ offset }) => offset));
+        return offsets;
+      };
+      const expected = Array.from({ length: 600 }, (_, offset) => offset).filter((offset) => actor(offset) === 'a3');
+      expect(await ask(['a3'], '"actor":"a3"')).toEqual(expected);
+      expect(await ask(['a3', 'n3'], '"actor":"a3"')).toContain(3);
+      expect(await ask([], '"actor":"a3"', 100, 200)).toEqual(expected.filter((offset) => offset >= 100 && offset < 200)); // prettier-ignore
+      expect(await ask(['a9'], '"actor":"a9"')).toEqual([]);
+    },
+  },
+  {
     title: 'keeps trees apart',
     async run(store) {
       await store.append(0, batch(0, [row(0)]));

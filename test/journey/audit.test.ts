@@ -112,7 +112,7 @@ const log = (data: string) => join(data, 'log.db');
 /** As if the graph, and the trees without their checkpoints, had been lost. */
 const forget = (data: string): void => {
   for (const name of ['graph.db', 'graph.db-wal', 'graph.db-shm']) rmSync(join(data, name), { force: true });
-  const trees = ['entry', 'about', 'path', 'tile'].map((table) => `DELETE FROM ${table}`);
+  const trees = ['entry', 'about', 'words', 'path', 'tile'].map((table) => `DELETE FROM ${table}`);
   sql(join(data, 'audit.db'), ...trees);
 };
 

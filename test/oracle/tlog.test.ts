@@ -97,6 +97,7 @@ function noise(offset: number): JudgedRecord {
     repo: null,
     moves: [],
     about: '{}',
+    words: [],
   };
 }
 

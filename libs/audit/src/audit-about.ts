@@ -51,6 +51,31 @@ export function textsOf({ actor, repo, ref, commit, outcome }: AuditFilter): rea
   ];
 }
 
+/** What the filter and the entries that it wants have in common, each as one word. */
+export function wordsAsked({ actor, repo, ref, commit, outcome }: AuditFilter): readonly string[] {
+  return [
+    ...(actor === undefined ? [] : [`actor ${actor}`]),
+    ...(repo === undefined ? [] : [`repo ${repo}`]),
+    ...(ref === undefined ? [] : [`ref ${ref}`]),
+    ...(commit === undefined ? [] : [commit]),
+    ...(outcome === undefined ? [] : [`outcome ${outcome}`]),
+  ];
+}
+
+/** @see wordsAsked */
+export function wordsOf({ actor, repo, decision, moves = [], commits = [] }: AuditAbout): readonly string[] {
+  const words = decision.split(':').map((part) => `outcome ${part}`);
+  if (actor) words.push(`actor ${actor.name}`);
+  if (repo !== null) words.push(`repo ${repo}`);
+  for (const { ref, from, to } of moves) {
+    words.push(`ref ${ref}`);
+    if (from !== null) words.push(from);
+    if (to !== null) words.push(to);
+  }
+  words.push(...commits);
+  return words;
+}
+
 export function isWanted(about: AuditAbout, { actor, repo, ref, commit, outcome }: AuditFilter): boolean {
   const { moves = [], commits = [] } = about;
   return (

@@ -1,7 +1,7 @@
 import { VarveError } from '#core/error';
 import type { AcceptedMove } from '#core/event';
 import type { RepositoryName } from '#core/name';
-import type { AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import type { AuditStore, AuditTreeSize, NewAuditRow } from '#ports/audit-store';
 import { decodeEntry, encodeEntry } from './entry.js';
 import { GrowingTiles } from './growing-tiles.js';
 import { decodeMapPath, encodeMapPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
@@ -20,6 +20,8 @@ export interface JudgedRecord {
   readonly moves: readonly AcceptedMove[];
   /** JSON text for questions. */
   readonly about: string;
+  /** What questions name it by. */
+  readonly words: readonly string[];
   /** What a notary told the log, when the record is that. */
   readonly checkpoint?: string | undefined;
 }
@@ -63,13 +65,14 @@ export class AuditTree {
   /** Appends records, the next ones in order. False when another writer was faster: then open the tree again. */
   async append(records: readonly JudgedRecord[]): Promise<boolean> {
     const from = this.#size;
-    const rows: AuditRow[] = [];
+    const rows: NewAuditRow[] = [];
     const paths: Uint8Array[] = [];
     for (const record of records) {
       for (const move of record.moves)
         paths.push(encodeMapPath(await this.#move(record, move, from.moves + paths.length)));
       const entry = this.#entryOf(record);
-      rows.push({ offset: record.offset, entry, moves: from.moves + paths.length, about: record.about });
+      const { offset, about, words } = record;
+      rows.push({ offset, entry, moves: from.moves + paths.length, about, words });
       this.#tiles.add(record.offset, leafHash(entry));
     }
     const appended = await this.#store.append(this.#tree, { from, rows, paths, tiles: this.#tiles.take() });

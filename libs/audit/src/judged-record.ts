@@ -2,7 +2,7 @@ import type { Event, LogRecord } from '#core/event';
 import { decodeEvent } from '#core/event-codec';
 import type { OutcomeRow } from '#core/graph-row';
 import { recordTime } from '#core/record-time';
-import type { AuditAbout } from './audit-about.js';
+import { type AuditAbout, wordsOf } from './audit-about.js';
 import type { JudgedRecord } from './audit-tree.js';
 import { recordHash } from './entry.js';
 
@@ -21,6 +21,7 @@ export async function judgedRecord(record: LogRecord, read: ReadOutcome): Promis
   const row = txid === null ? undefined : await read(txid);
   const own = row?.offset === offset ? row : undefined;
   const moves = own?.outcome.type === 'accepted' ? own.outcome.moves : [];
+  const about = aboutRecord(event, txid, own);
   return {
     offset,
     timeAfter: (before) => recordTime(before, record, decoded),
@@ -29,7 +30,8 @@ export async function judgedRecord(record: LogRecord, read: ReadOutcome): Promis
     decision: decisionOf(own),
     repo: own?.repo ?? null,
     moves,
-    about: JSON.stringify(aboutRecord(event, txid, own)),
+    about: JSON.stringify(about),
+    words: wordsOf(about),
     checkpoint: event?.type === 'checkpoint.v1' ? event.note : undefined,
   };
 }

@@ -1,5 +1,5 @@
 import type { AuditRow, AuditStore } from '#ports/audit-store';
-import { type AuditAbout, type AuditFilter, isWanted, textsOf } from './audit-about.js';
+import { type AuditAbout, type AuditFilter, isWanted, textsOf, wordsAsked } from './audit-about.js';
 import { decodeEntry } from './entry.js';
 import { firstAfter } from './entry-at.js';
 
@@ -48,7 +48,7 @@ async function* searchPartition(
   const after = sinceMs === undefined ? 0 : await firstAfter(store, { tree, size }, sinceMs - 1);
   const before = untilMs === undefined ? size : await firstAfter(store, { tree, size }, untilMs);
   const [from, to] = [Math.max(after, sinceOffset), Math.min(before, untilOffset + 1)];
-  for await (const rows of store.search(tree, { from, to, texts: textsOf(filter) })) {
+  for await (const rows of store.search(tree, { from, to, texts: textsOf(filter), words: wordsAsked(filter) })) {
     for (const row of rows) {
       const found = foundRecord(tree, row);
       if (found && isWanted(found, filter)) yield found;

@@ -25,11 +25,8 @@ export interface AuditStore {
   /** The path that the `n`-th move wrote into the map of refs, from 0 on. */
   path(tree: number, n: number): Promise<Uint8Array | undefined>;
 
-  /** Entries in [from, to) whose `about` has every one of the texts in it, oldest first, in batches. */
-  search(
-    tree: number,
-    question: { readonly from: number; readonly to: number; readonly texts: readonly string[] },
-  ): AsyncIterable<readonly AuditRow[]>;
+  /** Entries that a question is about, oldest first, in batches. */
+  search(tree: number, question: AuditQuestion): AsyncIterable<readonly AuditRow[]>;
 
   /** The last checkpoint that was published, as it was signed. */
   checkpoint(tree: number): Promise<string | undefined>;
@@ -79,10 +76,24 @@ export interface AuditRow {
   readonly about: string;
 }
 
+/** Entries in [from, to) whose `about` has every one of the texts in it, and which were appended with all of the words. */
+export interface AuditQuestion {
+  readonly from: number;
+  readonly to: number;
+  readonly texts: readonly string[];
+  /** For a store to pass over others by; what has all texts must have them. */
+  readonly words?: readonly string[];
+}
+
+/** A row with what questions name it by. */
+export interface NewAuditRow extends AuditRow {
+  readonly words?: readonly string[];
+}
+
 export interface AuditBatch {
   /** The entries and moves the tree must have before. */
   readonly from: AuditTreeSize;
-  readonly rows: readonly AuditRow[];
+  readonly rows: readonly NewAuditRow[];
   readonly paths: readonly Uint8Array[];
   /** Tiles of hashes that are full now or, above the lowest level, grew. */
   readonly tiles: readonly { readonly level: number; readonly index: number; readonly hashes: Uint8Array }[];

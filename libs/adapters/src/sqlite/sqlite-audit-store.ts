@@ -1,11 +1,15 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { VarveError } from '#core/error';
-import type { AuditAlarm, AuditBatch, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
+import type { AuditAlarm, AuditBatch, AuditQuestion, AuditRow, AuditStore, AuditTreeSize } from '#ports/audit-store';
 import { AuditNotices } from '../audit-notices.js';
 import { Database, type SqlRow, type Statement } from './database.js';
+import { signatureOf } from './term-signature.js';
 
 /** Rows of all trees stand in one order: the tree, then the number in it. */
 const perTree = 2 ** 40;
 const searchRowsMax = 256;
+/** Rows that one step of a search passes over: some milliseconds. */
+const scannedRowsMax = 32_768;
 
 /**
  * Audit trees in one SQLite file. Appends are synced at checkpoints of the file (what is lost can be made again from the
@@ -27,6 +31,7 @@ class SqliteAuditStore implements AuditStore {
     this.#db = db;
     db.transaction(() => {
       for (const table of tables) db.exec(table);
+      db.exec(wordsOfOlderRows);
     });
     this.#s = statements(db);
   }
@@ -48,9 +53,10 @@ class SqliteAuditStore implements AuditStore {
       const { entries, moves } = this.#size(tree);
       if (entries !== from.entries || moves !== from.moves) return false;
       const base = tree * perTree;
-      for (const { offset, entry, moves: upTo, about } of rows) {
+      for (const { offset, entry, moves: upTo, about, words = [] } of rows) {
         this.#s.addEntry.run(base + offset, entry, upTo);
         this.#s.addAbout.run(base + offset, about);
+        this.#s.addWords.run(base + offset, signatureOf(words));
       }
       paths.forEach((path, i) => this.#s.addPath.run(base + moves + i, path));
       for (const { level, index, hashes } of tiles) this.#s.setTile.run(tree, level, index, hashes);
@@ -71,18 +77,23 @@ class SqliteAuditStore implements AuditStore {
     return this.#s.path.get(tree * perTree + n)?.['bytes'] as Uint8Array | undefined;
   }
 
-  async *search(tree: number, question: { from: number; to: number; texts: readonly string[] }) {
+  async *search(tree: number, { from, to, texts, words = [] }: AuditQuestion): AsyncGenerator<readonly AuditRow[]> {
     const base = tree * perTree;
-    const where = question.texts.map(() => ' AND instr(text, ?) > 0').join('');
+    const where = texts.map(() => ' AND instr(a.text, ?) > 0').join('');
+    // What passes by its words is few; the text of it is read then, and not before.
     const find = this.#db.prepare(
-      `SELECT id FROM about WHERE id >= ? AND id < ?${where} ORDER BY id LIMIT ${searchRowsMax}`,
+      `SELECT w.id FROM words w CROSS JOIN about a ON a.id = w.id
+         WHERE w.id >= ? AND w.id < ? AND (w.bits & ?) = ?${where} ORDER BY w.id LIMIT ${searchRowsMax}`,
     );
-    for (let at = base + question.from; ;) {
-      const ids = find.all(at, base + question.to, ...question.texts).map(({ id }) => id as number);
-      const last = ids.at(-1);
-      if (last === undefined) return;
-      yield ids.map((id) => auditRow(base, this.#s.entry.get(id) as SqlRow));
-      at = last + 1;
+    const bits = signatureOf(words);
+    const end = base + Math.min(to, this.#size(tree).entries);
+    for (let at = base + from; at < end;) {
+      const next = Math.min(end, at + scannedRowsMax);
+      const ids = find.all(at, next, bits, bits, ...texts).map(({ id }) => id as number);
+      if (ids.length > 0) yield ids.map((id) => auditRow(base, this.#s.entry.get(id) as SqlRow));
+      at = ids.length < searchRowsMax ? next : (ids.at(-1) as number) + 1;
+      // Others wait for this thread.
+      await immediate();
     }
   }
 
@@ -143,12 +154,18 @@ const tables = [
   'CREATE TABLE IF NOT EXISTS entry (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL, moves INTEGER NOT NULL) STRICT',
   // Apart, because a search reads all of these and none of those.
   'CREATE TABLE IF NOT EXISTS about (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT',
+  // Still less, for what a question passes over.
+  'CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, bits INTEGER NOT NULL) STRICT',
   'CREATE TABLE IF NOT EXISTS path (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT',
   `CREATE TABLE IF NOT EXISTS tile (tree INTEGER NOT NULL, level INTEGER NOT NULL, number INTEGER NOT NULL,
      hashes BLOB NOT NULL, UNIQUE (tree, level, number)) STRICT`,
   'CREATE TABLE IF NOT EXISTS signer (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL) STRICT',
   'CREATE TABLE IF NOT EXISTS checkpoint (tree INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT',
 ];
+
+/** Rows that were stored before there were words have all of them: nothing that is asked for is passed over. */
+const wordsOfOlderRows = `INSERT INTO words (id, bits) SELECT id, ${2 ** 52 - 1} FROM about
+  WHERE NOT EXISTS (SELECT 1 FROM words)`;
 
 function statements(db: Database) {
   const prepare = (sql: string): Statement => db.prepare(sql);
@@ -161,6 +178,7 @@ function statements(db: Database) {
     last: prepare('SELECT id, moves FROM entry WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1'),
     addEntry: prepare('INSERT INTO entry (id, bytes, moves) VALUES (?, ?, ?)'),
     addAbout: prepare('INSERT INTO about (id, text) VALUES (?, ?)'),
+    addWords: prepare('INSERT INTO words (id, bits) VALUES (?, ?)'),
     addPath: prepare('INSERT INTO path (id, bytes) VALUES (?, ?)'),
     setTile: prepare(
       'INSERT INTO tile (tree, level, number, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes',
