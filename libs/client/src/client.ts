@@ -409,8 +409,9 @@ export class VarveClient {
   }
 
   /** Removes what nothing names from the blob store; `dryRun` only tells what it would be. */
-  gc({ dryRun }: { readonly dryRun: boolean }): Promise<answer.Collected> {
-    return this.#conversation.write({ method: 'POST', path: 'api/v1/gc', query: dryRun ? { dryRun: 'true' } : {} });
+  gc({ dryRun, adopt = false }: { readonly dryRun: boolean; readonly adopt?: boolean }): Promise<answer.Collected> {
+    const query = { dryRun: dryRun || undefined, adopt: adopt || undefined };
+    return this.#conversation.write({ method: 'POST', path: 'api/v1/gc', query });
   }
 
   /** Checks everything the server keeps; findings come as they are found. Reading no further stops it. */

@@ -2,6 +2,7 @@ import { isNamedCopy } from '#core/graph-row';
 import { limit } from '#core/limit';
 import type { StoredBlob } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
+import { checkShows, type Ends } from './caught-up.js';
 import type { CollectOptions, CollectStores } from './collect.js';
 import { copiesIn, nameOf } from './copies-in.js';
 import type { Tally } from './copy-amount.js';
@@ -28,11 +29,12 @@ export async function* oldCopies(
   if (page.length > 0) yield page;
 }
 
-/** Those that no partition knows by a proposal that was accepted. */
-export async function unnamedOf(graph: GraphReader, copies: readonly StoredBlob[]): Promise<StoredBlob[]> {
+/** Those that no partition knows by a proposal that was accepted. @throws UNAVAILABLE when the graph has gone back */
+export async function unnamedOf(graph: GraphReader, copies: readonly StoredBlob[], ends: Ends): Promise<StoredBlob[]> {
   const named = new Set<string>();
   for (let partition = 0; partition < graph.partitionCount; partition += 1) {
     for (const row of await copiesIn(graph, partition, copies)) if (isNamedCopy(row)) named.add(nameOf(row));
+    await checkShows(graph, partition, ends);
   }
   return copies.filter((copy) => !named.has(nameOf(copy)));
 }

@@ -190,6 +190,50 @@ describe('collect', () => {
     await at.close();
   });
 
+  it('believes a graph only while it shows what the log held: one that is filled again is waited for', async () => {
+    const at = await world();
+    const named = await at.store('named');
+    await at.name(named);
+    let lookups = 0;
+    // Emptied, and filled again when it was looked at a third time.
+    const checkpoint = async (partition: number) =>
+      (lookups += 1) < 3 ? { ...(await at.graph.checkpoint(partition)), offset: -1 } : at.graph.checkpoint(partition);
+    const graph = wrapGraph(at.graph, { checkpoint });
+    expect(await collect({ ...at, graph }, { graceMs: 0 })).toMatchObject({ candidates: { count: 0 } });
+
+    const emptied = wrapGraph(at.graph, {
+      checkpoint: async (partition) => ({ ...(await at.graph.checkpoint(partition)), offset: -1 }),
+      copies: async () => [],
+    });
+    const ends = await at.log.end(0);
+    const run = collect({ ...at, graph: emptied }, { graceMs: 0, outcomeWaitMs: 50 });
+    expect(await run.catch(codeOf)).toBe('UNAVAILABLE');
+    expect(await at.log.end(0)).toBe(ends);
+    expect((await at.graph.blob(repo, named.digest))?.retiredEpoch).toBeNull();
+    await at.close();
+  });
+
+  it('appends nothing when the graph goes back while it looks', async () => {
+    const at = await world();
+    const named = await at.store('named');
+    await at.name(named);
+    let isEmptied = false;
+    const graph = wrapGraph(at.graph, {
+      checkpoint: async (partition) => {
+        const known = await at.graph.checkpoint(partition);
+        return isEmptied ? { ...known, offset: -1 } : known;
+      },
+      copies: async () => {
+        isEmptied = true;
+        return [];
+      },
+    });
+    const ends = await at.log.end(0);
+    expect(await collect({ ...at, graph }, { graceMs: 0 }).catch(codeOf)).toBe('UNAVAILABLE');
+    expect(await at.log.end(0)).toBe(ends);
+    await at.close();
+  });
+
   it('lets two collectors at once do no harm', async () => {
     const at = await world();
     const named = await at.store('named');

@@ -2,6 +2,7 @@ import type { Clock } from '#ports/clock';
 import type { BlobStore, StoredBlob } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import { caughtUp } from './caught-up.js';
 import { oldCopies, unnamedOf } from './candidates.js';
 import { type CopyAmount, Tally } from './copy-amount.js';
 import { Recorder } from './recorder.js';
@@ -54,7 +55,7 @@ export interface CollectReport {
  * partition, which takes them out of reach of every later proposal, looks again, deletes what still nothing names, and
  * says so in the log. A run without candidates raises a fence too: fences make late proposals stale. Ending at any
  * step, by whatever, leaves garbage and nothing else; the next run takes it.
- * @throws OUTCOME_UNKNOWN (a record was not judged in time: the projection is away), CANCELLED, UNAVAILABLE,
+ * @throws OUTCOME_UNKNOWN (a record was not judged in time: the projection is away), UNAVAILABLE (or the graph is behind), CANCELLED,
  *   STORAGE_FULL, RECORD_INVALID (a partition has no rules yet)
  * @see event-log 6.2, 1.6 rules 12 to 14
  */
@@ -62,9 +63,10 @@ export async function collect(stores: CollectStores, options: CollectOptions): P
   const { graph } = stores;
   const recorder = new Recorder(stores, options);
   const tally = new Tally();
+  const ends = await caughtUp(stores, recorder);
   let isFenced = false;
   for await (const old of oldCopies(stores, options, tally)) {
-    const candidates = await unnamedOf(graph, old);
+    const candidates = await unnamedOf(graph, old, ends);
     tally.candidates.add(candidates);
     if (candidates.length === 0) continue;
     if (options.dryRun) tally.remove(candidates);

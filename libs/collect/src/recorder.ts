@@ -17,11 +17,12 @@ export class Recorder {
   readonly gcId: string;
   readonly signal: AbortSignal | undefined;
   readonly #stores: Omit<CollectStores, 'blobs'>;
-  readonly #waitMs: number;
+  /** How long the projection is waited for. */
+  readonly waitMs: number;
 
   constructor(stores: Omit<CollectStores, 'blobs'>, options: CollectOptions) {
     this.#stores = stores;
-    this.#waitMs = options.outcomeWaitMs ?? outcomeWaitMs;
+    this.waitMs = options.outcomeWaitMs ?? outcomeWaitMs;
     this.signal = options.signal;
     this.gcId = this.#id();
   }
@@ -59,7 +60,7 @@ export class Recorder {
   async #judged(partition: number, event: GcFence | BlobSwept): Promise<OutcomeRow> {
     const { log, graph, clock, random } = this.#stores;
     const bytes = encodeEvent(event, { source: `varve/${log.id}`, time: clock.now(), salt: random(16) });
-    const deadline = AbortSignal.timeout(this.#waitMs);
+    const deadline = AbortSignal.timeout(this.waitMs);
     const until = this.signal ? AbortSignal.any([this.signal, deadline]) : deadline;
     for (;;) {
       const end = await this.#append(partition, bytes);
@@ -84,7 +85,7 @@ export class Recorder {
 
   #unknown(partition: number, { type, txid }: GcFence | BlobSwept): VarveError {
     const detail = { txid, partition, gcId: this.gcId };
-    const message = `the projection of partition ${partition} has not passed the ${type} ${txid} in ${this.#waitMs / 1_000} s; nothing is lost, run the collection again`;
+    const message = `the projection of partition ${partition} has not passed the ${type} ${txid} in ${this.waitMs / 1_000} s; nothing is lost, run the collection again`;
     return new VarveError('OUTCOME_UNKNOWN', message, detail);
   }
 

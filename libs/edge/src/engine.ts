@@ -36,7 +36,11 @@ export interface Engine {
   /** Replays the log beside the graph in use, and tells every row that differs. One at a time, and not during a rebuild. @throws OVERLOADED, LOG_TRUNCATED */
   compareGraph(): AsyncGenerator<GraphComparison>;
   /** Removes what nothing names from the blob store, what comes from nothing, and what belongs to nobody. One run at a time. @throws OVERLOADED, and as `collect` does */
-  collect(options: { readonly dryRun: boolean; readonly signal?: AbortSignal }): Promise<GarbageReport>;
+  collect(options: {
+    readonly dryRun: boolean;
+    readonly adopt?: boolean;
+    readonly signal?: AbortSignal;
+  }): Promise<GarbageReport>;
   /** The log is the one the graph was made from, as far as the graph goes. @throws LOG_TRUNCATED */
   checkLog(): Promise<void>;
 }

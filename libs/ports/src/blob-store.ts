@@ -15,7 +15,7 @@ export interface BlobAddress {
  * `audit`: a piece of an audit tree. The one kind that nothing can make again is `checkpoint`: what was signed, a promise.
  */
 export interface DerivedAddress {
-  readonly kind: 'index' | 'seekable' | 'tree' | 'pack' | 'tarball' | 'audit' | 'checkpoint';
+  readonly kind: 'index' | 'seekable' | 'tree' | 'pack' | 'tarball' | 'audit' | 'checkpoint' | 'log';
   /** The version of the code's format; another version is another address. */
   readonly version: number;
   readonly key: Digest;

@@ -9,6 +9,8 @@ import { systemClock } from './system-clock.js';
 /** How one run goes. */
 export interface CollectionRun {
   readonly dryRun: boolean;
+  /** Takes over a store that has the mark of another event log. */
+  readonly adopt?: boolean;
   readonly signal?: AbortSignal;
 }
 

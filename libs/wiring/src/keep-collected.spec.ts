@@ -44,7 +44,7 @@ function world() {
   };
   return Object.assign(at, {
     start(opened: AsyncDisposableStack, period = periodMs) {
-      keepCollected({ run, graph, clock: { now: () => at.now }, periodMs: period, logger }, opened);
+      keepCollected({ run, graph, clock: { now: () => at.now }, random: () => 0.5, periodMs: period, logger }, opened);
     },
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 50) {
@@ -81,6 +81,17 @@ describe('a collection that runs by itself', () => {
     await at.pass(periodMs - 200);
     expect(at.runs).toBe(0);
     await at.pass(400);
+    expect(at.runs).toBe(1);
+  });
+
+  it('looks soon after it was started, however long its period is', async () => {
+    await using opened = new AsyncDisposableStack();
+    const at = world();
+    at.now += 365 * 86_400_000;
+    at.start(opened, 86_400_000);
+    await at.pass(44_000);
+    expect(at.runs).toBe(0);
+    await at.pass(2_000);
     expect(at.runs).toBe(1);
   });
 

@@ -9,13 +9,16 @@ export interface KeptCollection {
   readonly run: (options: { readonly dryRun: false; readonly signal: AbortSignal }) => Promise<GarbageReport>;
   readonly graph: Pick<GraphReader, 'checkpoint' | 'partitionCount'>;
   readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
   /** 0: never. */
   readonly periodMs: number;
   readonly logger: Pick<Logger, 'info' | 'error'>;
 }
 
-/** It looks more often than it runs, so that a process that was started again does not wait for a whole period. */
+/** It looks more often than it runs, and soon after it was started, so that one that is started often collects as well. */
 const looksPerPeriod = 24;
+const firstLookMs = 30_000;
 
 /**
  * Collects garbage once in a period, by the log's time of the last fence, whoever raised it: of any number of processes
@@ -29,8 +32,11 @@ export function keepCollected(kept: KeptCollection, opened: AsyncDisposableStack
   const look = (): void => {
     running = running.then(() => collectIfDue(kept, ending.signal));
   };
+  // Processes that are started together do not all look at once.
+  const first = setTimeout(look, Math.min(firstLookMs * (1 + kept.random()), kept.periodMs / looksPerPeriod));
   const timer = setInterval(look, kept.periodMs / looksPerPeriod);
   opened.defer(async () => {
+    clearTimeout(first);
     clearInterval(timer);
     ending.abort();
     await running;

@@ -82,7 +82,7 @@ export async function openEngine(
     if (role === 'standalone') {
       const logger = createLogger(config.logLevel);
       const run: Engine['collect'] = (options) => engine.collect(options);
-      keepCollected({ run, graph, clock: systemClock, periodMs: config.gcMs, logger }, opened);
+      keepCollected({ run, graph, clock: systemClock, random: Math.random, periodMs: config.gcMs, logger }, opened);
       startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
       if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }

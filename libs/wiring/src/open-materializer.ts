@@ -39,7 +39,7 @@ export async function openMaterializer(config: Config): Promise<RunningProcess> 
     const logger = createLogger(config.logLevel);
     keepSwept(blobs, logger, opened);
     const run = (options: CollectionRun) => collectThrough(config, { graph, blobs, layers, jobs }, options);
-    keepCollected({ run, graph, clock: systemClock, periodMs: config.gcMs, logger }, opened);
+    keepCollected({ run, graph, clock: systemClock, random: Math.random, periodMs: config.gcMs, logger }, opened);
     const sources = { graph, blobs, layers, trees };
     startTarballWork(sources, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
     const well = { failure: () => undefined, behind: () => undefined };

@@ -34,7 +34,8 @@ export class AppProcess {
     ];
     const [file, ...args] = wrapper === undefined ? command : ['/bin/sh', '-c', wrapper, 'sh', ...command];
     this.#child = spawn(file as string, args, {
-      env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', ...env }),
+      // What is stored goes when a test says so.
+      env: cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', VARVE_GC_HOURS: '0', ...env }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));

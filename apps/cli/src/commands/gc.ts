@@ -7,9 +7,10 @@ import { table } from '../table.js';
 
 interface Options {
   readonly dryRun?: boolean;
+  readonly adopt?: boolean;
 }
 
-/** `varve gc [--dry-run]` */
+/** `varve gc [--dry-run] [--adopt]` */
 export function gcCommand(run: Run): Command {
   const command = new Command('gc')
     .description(
@@ -19,12 +20,13 @@ export function gcCommand(run: Run): Command {
         'of the server is left alone. Reads and writes go on meanwhile, and it runs by itself once a day.',
     )
     .option('--dry-run', 'only tell what would be removed')
+    .option('--adopt', 'take over a store that is also that of another event log, which was moved into this one')
     .action(
-      run<Options>(async ({ client, output }, { dryRun = false }) => {
-        await output.answer(await client.gc({ dryRun }), collectedText);
+      run<Options>(async ({ client, output }, { dryRun = false, adopt = false }) => {
+        await output.answer(await client.gc({ dryRun, adopt }), collectedText);
       }),
     );
-  return withHelp(command, ['varve gc --dry-run', 'varve gc', "varve gc --json | jq '.removed.bytes'"], [5]);
+  return withHelp(command, ['varve gc --dry-run', 'varve gc', "varve gc --json | jq '.removed.bytes'"], [2, 5]);
 }
 
 function collectedText(collected: Collected): string {

@@ -20,7 +20,7 @@ export function adminService(engine: Engine, calls: Calls): Served {
       return { txid, repo, position, time, outcome: outcomeMessage(row.outcome) };
     }),
     rebuild: calls.write(async () => absent(await rebuildGraph(engine))),
-    gc: calls.write(async ({ dryRun }) => absent(await collectGarbage(engine, { dryRun }))),
+    gc: calls.write(async (wish) => absent(await collectGarbage(engine, wish))),
     fsck: calls.stream(async function* ({ quick }) {
       for await (const line of fsck(engine, { quick })) yield lineMessage(line);
     }),

@@ -11,6 +11,10 @@ import * as schema from './schema.js';
 
 const gcQuery = z.strictObject({
   dryRun: z.enum(['true', 'false', '1', '0']).default('false').describe('Only tell what would be removed'),
+  adopt: z
+    .enum(['true', 'false', '1', '0'])
+    .default('false')
+    .describe('Take over a store that is also that of another event log, which was moved into this one'),
 });
 
 @ApiTags('maintenance')
@@ -61,9 +65,13 @@ export class MaintenanceController {
     description:
       'Copies younger than the grace period are left alone. Reads and writes go on meanwhile; the run stands in the event log as fences and what was swept. With dryRun nothing is appended and nothing removed. One run at a time.',
     answers: { 200: { description: 'What was removed, or would be', json: schema.collected } },
-    fails: ['OVERLOADED', 'OUTCOME_UNKNOWN', 'STORAGE_FULL', 'UNAVAILABLE'],
+    fails: ['CONFIG_INVALID', 'OVERLOADED', 'OUTCOME_UNKNOWN', 'STORAGE_FULL', 'UNAVAILABLE'],
   })
-  async collect(@Query({ schema: gcQuery }) { dryRun }: z.infer<typeof gcQuery>) {
-    return collectGarbage(this.engine, { dryRun: dryRun === 'true' || dryRun === '1' });
+  async collect(@Query({ schema: gcQuery }) { dryRun, adopt }: z.infer<typeof gcQuery>) {
+    return collectGarbage(this.engine, { dryRun: isTrue(dryRun), adopt: isTrue(adopt) });
   }
+}
+
+function isTrue(text: 'true' | 'false' | '1' | '0'): boolean {
+  return text === 'true' || text === '1';
 }

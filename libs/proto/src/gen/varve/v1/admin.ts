@@ -116,6 +116,8 @@ export interface RebuildResponse {
 export interface GcRequest {
   /** Only tell what would be removed. */
   dryRun: boolean;
+  /** Take over a store that is also that of another event log, which was moved into this one. */
+  adopt: boolean;
 }
 
 /** What was removed, or would be. */
@@ -1188,13 +1190,16 @@ export const RebuildResponse: MessageFns<RebuildResponse> = {
 };
 
 function createBaseGcRequest(): GcRequest {
-  return { dryRun: false };
+  return { dryRun: false, adopt: false };
 }
 
 export const GcRequest: MessageFns<GcRequest> = {
   encode(message: GcRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.dryRun !== false) {
       writer.uint32(8).bool(message.dryRun);
+    }
+    if (message.adopt !== false) {
+      writer.uint32(16).bool(message.adopt);
     }
     return writer;
   },
@@ -1220,6 +1225,14 @@ export const GcRequest: MessageFns<GcRequest> = {
             message.dryRun = reader.bool();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.adopt = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1238,6 +1251,7 @@ export const GcRequest: MessageFns<GcRequest> = {
   fromPartial(object: DeepPartial<GcRequest>): GcRequest {
     const message = createBaseGcRequest();
     message.dryRun = object.dryRun ?? false;
+    message.adopt = object.adopt ?? false;
     return message;
   },
 };
