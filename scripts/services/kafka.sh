@@ -112,16 +112,21 @@ start_broker() {
     -cp "$home/libs/*" -Dlog4j2.configurationFile="$here/kafka-log4j2.properties" kafka.Kafka "$1/$2/server.properties"
 }
 
+# all_answer DIR: every listener of a broker. It opens them one after the other, and ends when it cannot.
+all_answer() {
+  local port
+  for port in $(grep '^listeners=' "$1/server.properties" | grep -oE '[0-9]+(,|$)'); do answers "${port%,}" || return 1; done
+}
+
 # One broker that ended, on its port and its data, while the others go on.
 restart_broker() {
-  local dir node=$2 pid port
+  local dir node=$2 pid
   dir=$(realpath "$1")
-  port=$(cut -d , -f "$node" "$dir/brokers")
   start_broker "$dir" "$node"
   # Its line among the process ids stays its own.
   pid=$(tail -n 1 "$dir/pid")
   sed -i "\$d;${node}s/.*/$pid/" "$dir/pid"
-  until answers "${port#*:}"; do
+  until all_answer "$dir/$node"; do
     owns "$dir" "$pid" || { tail -n 20 "$dir/$node/log" >&2; fail "the broker ended; the lines above are the end of its log"; }
     sleep 0.1
   done

@@ -22,9 +22,10 @@ apt_install() {
   rm "$log"
 }
 
-# A port of 127.0.0.1 that nobody listens on.
+# A port of 127.0.0.1 that nobody listens on; below those that the kernel gives to outgoing connections, so that none of them
+# takes it before its server has started, or while it is down.
 free_port() {
-  node -e "const s=require('node:net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})"
+  node -e "const {createServer}=require('node:net');(function look(){const p=2e4+Math.floor(Math.random()*12e3);const s=createServer().once('error',look).listen(p,'127.0.0.1',()=>{console.log(p);s.close()})})()"
 }
 
 # spawn DIR LOG COMMAND...: starts a server in the background, in a session of its own, with DIR as its working directory and

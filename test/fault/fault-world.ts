@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { KafkaServer } from '../fixture/kafka-server.js';
 import { OwnRedis } from '../fixture/redis-server.js';
 import { S3Server } from '../fixture/s3-server.js';
 import { type AppName, AppProcess } from '../journey/harness/app-process.js';
-import { freePorts } from './free-ports.js';
+import { freePorts } from '../fixture/free-ports.js';
 import { Link } from './link.js';
 
 /** Where a process stands: what it is, and which of them. */
@@ -158,6 +158,8 @@ export class FaultWorld {
   /** What the processes have said, beside the history, for who looks into a failure. */
   keepOutput(name: string): void {
     for (const [place, one] of this.#processes) writeFileSync(join(this.folder, `${name}.${place}.log`), one.output());
+    for (const [broker, log] of this.kafka.logs.entries())
+      copyFileSync(log, join(this.folder, `${name}.broker-${broker}.log`));
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import { openKafkaEventLog } from '#adapters/kafka/kafka-event-log';
 import type { EventLog } from '#ports/event-log';
 import { textsOf } from '../fixture/fault-log.js';
 import { KafkaServer } from '../fixture/kafka-server.js';
-import { freePorts } from './free-ports.js';
+import { freePorts } from '../fixture/free-ports.js';
 import { produceKey } from './kafka-frames.js';
 import { Link } from './link.js';
 

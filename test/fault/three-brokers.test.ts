@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
-import { commitFile } from '../cluster/gateway-client.js';
+import { ask } from '../cluster/gateway-client.js';
 import { faultRow, type Hit, seed } from './fault-row.js';
 import { brokerCount, FaultWorld } from './fault-world.js';
 
@@ -31,9 +31,12 @@ async function brokerFor(hit: Hit, role: Role): Promise<number> {
   return role === 'leader' ? leader : (leader + 1 + Math.floor(hit.random() * 2)) % 3;
 }
 
-/** Nobody takes it for done: it is answered 503, and why. */
+/** A branch that nobody else has to do with: its making is not taken for done, but answered 503, and why. */
 async function expectUndecided({ world, load }: Hit, name: string): Promise<void> {
-  const { status, code } = await commitFile(world.url('gateway-1'), load.repos[0] as string, name);
+  const path = `/repos/${encodeURIComponent(load.repos[0] as string)}/refs/${encodeURIComponent(`refs/heads/${name}`)}`;
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ to: 'main' });
+  const { status, code } = await ask(world.url('gateway-1'), path, { method: 'PUT', headers, body });
   expect({ status, code }).toEqual({ status: 503, code: expect.stringMatching(/^(OUTCOME_UNKNOWN|UNAVAILABLE)$/) });
 }
 
