@@ -1,11 +1,11 @@
 import { VarveError } from '#core/error';
 import type { AcceptedMove } from '#core/event';
-import type { RepositoryName } from '#core/name';
+import type { RefName, RepositoryName } from '#core/name';
 import type { AuditStore, AuditTreeSize, NewAuditRow } from '#ports/audit-store';
-import { decodeEntry, encodeEntry } from './entry.js';
+import { decodeEntry, entryText } from './entry.js';
 import { GrowingTiles } from './growing-tiles.js';
-import { decodeMapPath, encodeMapPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
-import { type Hash, leafHash } from './merkle.js';
+import { decodeMapPath, encodeMapPath, type KnownPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
+import { type Hash, leafHashOfText } from './merkle.js';
 import { nothing, refKey, refValueHash } from './state-map.js';
 
 /** A record and what the fold made of it. */
@@ -28,6 +28,7 @@ export interface JudgedRecord {
 
 /** Paths that are kept decoded: the next move of a branch starts from one of the last. */
 const pathsKept = 4_096;
+const keysKept = 4_096;
 
 /**
  * The growing tree of one partition. Its state is what the store holds and nothing else, so it goes on wherever it was
@@ -37,6 +38,8 @@ export class AuditTree {
   readonly #store: AuditStore;
   readonly #tree: number;
   readonly #paths = new Map<number, MapPath>();
+  readonly #known: KnownPath = (move) => this.#paths.get(move);
+  readonly #keys = new Map<string, Hash>();
   readonly #tiles: GrowingTiles;
   #size: AuditTreeSize;
   #time = 0;
@@ -68,12 +71,18 @@ export class AuditTree {
     const rows: NewAuditRow[] = [];
     const paths: Uint8Array[] = [];
     for (const record of records) {
-      for (const move of record.moves)
-        paths.push(encodeMapPath(await this.#move(record, move, from.moves + paths.length)));
+      for (const move of record.moves) {
+        const set = this.#setOf(record, move);
+        const number = from.moves + paths.length;
+        let path = this.#move(set, number);
+        // Nearly always it is at hand, and nothing is waited for.
+        while (typeof path === 'number') path = await this.#readPath(path).then(() => this.#move(set, number));
+        paths.push(encodeMapPath(path));
+      }
       const entry = this.#entryOf(record);
       const { offset, about, words } = record;
-      rows.push({ offset, entry, moves: from.moves + paths.length, about, words });
-      this.#tiles.add(record.offset, leafHash(entry));
+      rows.push({ offset, entry: Buffer.from(entry, 'latin1'), moves: from.moves + paths.length, about, words });
+      this.#tiles.add(record.offset, leafHashOfText(entry));
     }
     const appended = await this.#store.append(this.#tree, { from, rows, paths, tiles: this.#tiles.take() });
     if (appended) this.#size = { entries: from.entries + rows.length, moves: from.moves + paths.length };
@@ -81,31 +90,39 @@ export class AuditTree {
     return appended;
   }
 
-  #entryOf({ offset, type, record, decision, timeAfter }: JudgedRecord): Uint8Array {
+  #entryOf({ offset, type, record, decision, timeAfter }: JudgedRecord): string {
     this.#time = timeAfter(this.#time);
-    return encodeEntry({ partition: this.#tree, offset, t: this.#time, type, record, decision, state: this.#state });
+    return entryText({ partition: this.#tree, offset, t: this.#time, type, record, decision, state: this.#state });
   }
 
-  async #move(
-    { repo, offset }: JudgedRecord,
-    { ref, commit, version }: AcceptedMove,
-    number: number,
-  ): Promise<MapPath> {
+  #setOf({ repo, offset }: JudgedRecord, { ref, commit, version }: AcceptedMove): Parameters<typeof writeKey>[0] {
     const value = { commit, version };
-    const leaf = { key: refKey(repo as RepositoryName, ref), value: refValueHash(value) };
-    const path = await writeKey({ leaf, value, offset }, number - 1, (move) => this.#path(move));
-    this.#keep(number, path);
+    const leaf = { key: this.#keyOf(repo as RepositoryName, ref), value: refValueHash(value) };
+    return { leaf, value, offset };
+  }
+
+  /** The path of the move; or the move whose path has to be read first. */
+  #move(set: Parameters<typeof writeKey>[0], number: number): MapPath | number {
+    const path = writeKey(set, number - 1, this.#known);
+    if (typeof path === 'number') return path;
+    this.#paths.set(number, path);
     this.#state = path.own[0] as Hash;
     return path;
   }
 
-  async #path(move: number): Promise<MapPath> {
-    return this.#paths.get(move) ?? this.#keep(move, await readPath(this.#store, this.#tree)(move));
+  async #readPath(move: number): Promise<void> {
+    this.#paths.set(move, await readPath(this.#store, this.#tree)(move));
   }
 
-  #keep(move: number, path: MapPath): MapPath {
-    this.#paths.set(move, path);
-    return path;
+  /** The same refs move again and again. */
+  #keyOf(repo: RepositoryName, ref: RefName): Hash {
+    const name = `${repo} ${ref}`;
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const key = refKey(repo, ref);
+    if (this.#keys.size >= keysKept) this.#keys.clear();
+    this.#keys.set(name, key);
+    return key;
   }
 
   /** Not earlier: what a batch writes is nowhere else until it is stored. */
@@ -125,7 +142,7 @@ export class AuditTree {
     if (!last) throw damaged(this.#tree, entries - 1);
     this.#time = last.t;
     this.#state = last.state;
-    if (moves > 0) await this.#path(moves - 1);
+    if (moves > 0) await this.#readPath(moves - 1);
   }
 }
 

@@ -23,13 +23,12 @@ export interface AuditEntry {
 
 export const entryVersion = 1;
 
-/** The canonical bytes of an entry. They are what the tree hashes. */
-export function encodeEntry({ partition, offset, t, type, record, decision, state }: AuditEntry): Uint8Array {
+/** The canonical text of an entry, in ASCII. Its bytes are what the tree hashes. */
+export function entryText({ partition, offset, t, type, record, decision, state }: AuditEntry): string {
   // Written out because it is done for every record: the keys in order, and no text that needs escapes.
-  return Buffer.from(
+  return (
     `{"decision":"${decision}","offset":${offset},"partition":${partition},"record":"${toBase64(record)}",` +
-      `"state":"${toBase64(state)}","t":${t},"type":"${type}","v":${entryVersion}}`,
-    'latin1',
+    `"state":"${toBase64(state)}","t":${t},"type":"${type}","v":${entryVersion}}`
   );
 }
 

@@ -47,11 +47,28 @@ export interface Found {
   readonly end: { readonly path: MapPath; readonly move: number } | undefined;
 }
 
-/** Walks down from the root. Every step to another row is one that an earlier move wrote, so it ends. */
+/** The path that a move wrote, if it is at hand. */
+export type KnownPath = (move: number) => MapPath | undefined;
+
+/** Walks down from the root, and reads what it passes. */
 export async function findKey(key: Hash, last: number, read: ReadPath): Promise<Found> {
+  const known = new Map<number, MapPath>();
+  for (;;) {
+    const found = findKnownKey(key, last, (move) => known.get(move));
+    if (typeof found !== 'number') return found;
+    known.set(found, await read(found));
+  }
+}
+
+/**
+ * The same as far as paths are at hand; a number is the move whose path is needed to go on. Every step to another path is
+ * to one that an earlier move wrote, so it ends.
+ */
+function findKnownKey(key: Hash, last: number, known: KnownPath): Found | number {
   const beside: Beside[] = [];
   for (let move = last; move >= 0;) {
-    const path = await read(move);
+    const path = known(move);
+    if (!path) return move;
     const { leaf } = path;
     while (beside.length < path.beside.length && bitOf(key, beside.length) === bitOf(leaf.key, beside.length)) {
       beside.push(path.beside[beside.length] as Beside);
@@ -65,13 +82,15 @@ export async function findKey(key: Hash, last: number, read: ReadPath): Promise<
   return { beside, end: undefined };
 }
 
-/** The path of the next move, which sets `key`. */
-export async function writeKey(
+/** The path of the next move, which sets a key; or the move whose path is needed first. */
+export function writeKey(
   set: { readonly leaf: MapLeaf; readonly value: RefValue; readonly offset: number },
   last: number,
-  read: ReadPath,
-): Promise<MapPath> {
-  const { beside, end } = await findKey(set.leaf.key, last, read);
+  known: KnownPath,
+): MapPath | number {
+  const found = findKnownKey(set.leaf.key, last, known);
+  if (typeof found === 'number') return found;
+  const { beside, end } = found;
   if (!end || end.path.leaf.key === set.leaf.key) return newMapPath({ ...set, beside });
   // Two keys where there was one: both go down to where they part.
   const other = end.path.leaf;
@@ -91,7 +110,8 @@ const headBytes = 2 * hashBytes + 8 + 2;
 const besideBytes = hashBytes + 8;
 
 export function encodeMapPath({ leaf, value, offset, beside }: MapPath): Uint8Array {
-  const text = JSON.stringify([value.commit, value.version]);
+  // As JSON: every move has one, and nothing in it needs an escape.
+  const text = `[${value.commit === null ? 'null' : `"${value.commit}"`},${value.version}]`;
   const bytes = Buffer.allocUnsafe(headBytes + besideBytes * beside.length + text.length);
   bytes.write(leaf.key + leaf.value, 0, 2 * hashBytes, 'latin1');
   bytes.writeDoubleBE(offset, 2 * hashBytes);
