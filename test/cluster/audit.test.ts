@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newSignerText } from '#audit/note';
 import { newKafka } from '#adapters/kafka/kafka-client';
 import { parseRepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
@@ -163,6 +164,31 @@ it('finds its promises again when Redis is emptied, and goes on from them', asyn
   const one = await ok(varve(0, '--json', 'audit', 'checkpoint', '--partition', '2'));
   expect(JSON.parse(one.stdout)).toMatchObject({ origin: `${grown.origin}/2` });
 }, 300_000);
+
+it('is read by a process that is all in one, and has not the key', async () => {
+  const data = join(folder, 'standalone');
+  const alone = await startApp('standalone', realm, { VARVE_DATA: data });
+  try {
+    const through = await proven(0, 'web');
+    gateways.push(alone);
+    expect((await proven(gateways.length - 1, 'web')).text).toBe(through.text);
+    expect(existsSync(join(data, 'audit.key'))).toBe(false);
+  } finally {
+    gateways.splice(2);
+    expect(await alone.end('SIGTERM')).toBe(0);
+  }
+}, 120_000);
+
+it('refuses to sign with another key than the one it began with', async () => {
+  const own = { VARVE_AUDIT_KEY: join(folder, 'other.key'), VARVE_DATA: join(folder, 'other') };
+  const refused = new AppProcess({ app: 'notary', env: { ...realm.env, ...own } });
+  expect(await refused.ended()).toBe(2);
+  expect(refused.output()).toContain('restore the key file');
+  writeFileSync(own.VARVE_AUDIT_KEY, newSignerText((await checkpoint(0, partitions)).origin));
+  const other = new AppProcess({ app: 'notary', env: { ...realm.env, ...own } });
+  expect(await other.ended()).toBe(2);
+  expect(other.output()).toContain('was signed by another key');
+}, 120_000);
 
 it('ends cleanly when it is told to, and the other one goes on', async () => {
   expect(await notaries[0]?.end('SIGTERM')).toBe(0);
