@@ -79,3 +79,10 @@ it.each([
   await closed;
   expect(failure).toMatch(/^127\.0\.0\.1:\d+ sent an answer of no length that one can have$/);
 });
+
+it('gathers no listeners when it is let go of again and again after its end', () => {
+  client.destroy();
+  const before = client.listenerCount('connect');
+  for (let n = 0; n < 20; n += 1) client.unref();
+  expect(client.listenerCount('connect')).toBe(before);
+});

@@ -40,6 +40,11 @@ export class FrameSocket extends Socket {
     return end === 0 || super.push(bytes.subarray(0, end));
   }
 
+  /** kafkajs lets go of a connection as often as it fails; one that is gone would wait each time for its next beginning. */
+  override unref(): this {
+    return this.destroyed ? this : super.unref();
+  }
+
   /** Up to where answers are whole, and how many bytes the next one wants; undefined when a length is none. */
   #endOfWhole(bytes: Buffer): number | undefined {
     let at = 0;
