@@ -82,9 +82,13 @@ describe('the stores of a role', () => {
 describe('where a role listens', () => {
   it('is beside the others, unless it is told', () => {
     const portOf = (role: Role) => loadConfig(servers, role).listen.port;
-    expect([portOf('standalone'), portOf('gateway'), portOf('projector'), portOf('materializer'), portOf('notary')]).toEqual([
-      7373, 7373, 7374, 7375, 7377,
-    ]);
+    expect([
+      portOf('standalone'),
+      portOf('gateway'),
+      portOf('projector'),
+      portOf('materializer'),
+      portOf('notary'),
+    ]).toEqual([7373, 7373, 7374, 7375, 7377]);
     expect(loadConfig({ ...servers, VARVE_LISTEN: '127.0.0.1:7373' }, 'projector').listen.port).toBe(7373);
   });
 });

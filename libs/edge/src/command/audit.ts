@@ -28,12 +28,12 @@ export interface ProofQuestion {
   readonly record?: string | undefined;
 }
 
-/** @throws UNSUPPORTED in a process that keeps no audit */
+/** @throws UNSUPPORTED in a process whose graph did not follow its log when it started: of that, nothing is signed */
 export function auditOf({ audit }: Engine): NonNullable<Engine['audit']> {
   if (audit) return audit;
   throw new VarveError(
     'UNSUPPORTED',
-    'this process keeps no audit: ask the standalone process that works on the same event log',
+    'this process has no audit: its graph did not follow the event log when it started, see /readyz',
   );
 }
 

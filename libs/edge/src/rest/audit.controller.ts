@@ -52,7 +52,7 @@ export class AuditController {
     summary: 'The public key that checkpoints are signed with',
     description: 'Take it once, over a way you trust, and keep it: a proof is worth what the key is worth.',
     answers: { 200: { description: 'NAME+ID+KEY (C2SP signed-note)', bytes: plain } },
-    fails: ['UNSUPPORTED'],
+    fails: ['UNSUPPORTED', 'NOT_PROJECTED'],
   })
   async key() {
     return `${await auditOf(this.engine).publicKey()}\n`;
