@@ -1,11 +1,12 @@
 import type { CommitId } from '#core/commit';
 import { VarveError } from '#core/error';
-import type { AliasKind, CommitRow, RepositoryRow } from '#core/graph-row';
+import type { AliasKind, CommitRow, ReflogRow, RepositoryRow } from '#core/graph-row';
 import type { RefName, RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import type { Position } from '#core/position';
 import type { RefValue } from '#core/ref';
 import type { GraphReader } from '#ports/graph-store';
+import { firstBeyond } from './first-beyond.js';
 import { firstThat } from './first-that.js';
 
 /** When a question is about: after the record at a position, or at a time by the log's clock, ms since 1970. */
@@ -168,33 +169,32 @@ export class GraphAt implements GraphReader {
     const moment = this.#moment;
     if (moment.type === 'position') return this.#cutAt(row, this.#offsetFor(repo, moment.position));
     if (row.createdAt > moment.ms) return undefined;
-    const next = await this.#moveThat(row, ({ time }) => time > moment.ms);
+    const next = await this.#moveBeyond(row, moment.ms, ({ time }) => time);
     return next ? this.#cutAt(row, next.offset - 1) : row;
   }
 
-  /** Offsets of moves and of commits grow with their numbers, so both are found by halving. */
+  /** Offsets of moves and of commits grow with their numbers. */
   async #cutAt(row: RepositoryRow, offset: number): Promise<Cut> {
-    const later = await this.#moveThat(row, (move) => move.offset > offset);
+    const later = await this.#moveBeyond(row, offset, (move) => move.offset);
     const moves = later ? later.version - 1 : row.moves;
-    const commits = await firstThat(
-      async (seq) => ((await this.#graph.commitAt(row.repo, seq))?.offset ?? Infinity) > offset,
+    const commits = await firstBeyond(
       row.commits,
+      offset,
+      async (seq) => (await this.#graph.commitAt(row.repo, seq))?.offset ?? Infinity,
     );
     // A repository is made by the record that moves its first ref.
     return moves === 0 && row.moves > 0 ? undefined : { moves, commits };
   }
 
-  /** The first move that is so, when all that follow are. */
-  async #moveThat(
-    { repo, moves }: RepositoryRow,
-    isSo: (move: { version: number; offset: number; time: number }) => boolean,
-  ) {
-    const moveOf = async (version: number) => (await this.#graph.reflog(repo, { before: version + 1, limit: 1 }))[0];
-    const found = await firstThat(async (i) => {
-      const move = await moveOf(i + 1);
-      return move !== undefined && isSo(move);
-    }, moves);
-    return found < moves ? moveOf(found + 1) : undefined;
+  /** The first move whose key is greater. */
+  async #moveBeyond({ repo, moves }: RepositoryRow, key: number, keyOf: (move: ReflogRow) => number) {
+    const looked = new Map<number, ReflogRow | undefined>();
+    const found = await firstBeyond(moves, key, async (i) => {
+      const [move] = await this.#graph.reflog(repo, { before: i + 2, limit: 1 });
+      looked.set(i, move);
+      return move ? keyOf(move) : Infinity;
+    });
+    return looked.get(found);
   }
 
   #offsetFor(repo: RepositoryName, { partition, offset }: Position): number {
