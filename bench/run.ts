@@ -13,6 +13,7 @@ import { benchIngest } from './ingest.js';
 import { benchLoad } from './load.js';
 import { machine } from './measure.js';
 import { benchMemory } from './memory.js';
+import { benchPast } from './past.js';
 import { benchRebuild } from './rebuild.js';
 
 interface Bench {
@@ -36,6 +37,7 @@ const benches: Readonly<Record<string, Bench>> = {
   grpc: { run: benchGrpc, quick: '16' },
   rebuild: { run: benchRebuild, quick: '2000' },
   audit: { run: benchAudit, quick: '5000' },
+  past: { run: benchPast, quick: '2000' },
   graph: { run: benchGraph, quick: false },
   distributed: { run: benchDistributed, quick: false },
 };

@@ -11,6 +11,8 @@ export interface Server {
   readonly url: string;
   /** Bytes of memory: now, and the most there ever was. */
   memory(): { readonly rssBytes: number; readonly peakBytes: number };
+  /** Processor time it has taken, in milliseconds, in steps of 10. */
+  cpuMs(): number;
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startApp(
   return {
     url,
     memory: () => memoryOf(child.pid!),
+    cpuMs: () => cpuOf(child.pid!),
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', () => resolve());
@@ -76,6 +79,13 @@ function memoryOf(pid: number): { rssBytes: number; peakBytes: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const bytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
   return { rssBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
+}
+
+/** User and system time, which Linux counts in hundredths of a second. @see proc_pid_stat(5) */
+function cpuOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
 export function freePort(): Promise<number> {
