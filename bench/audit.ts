@@ -181,7 +181,7 @@ function recordOf(offset: number): LogRecord {
 
 function outcomeOf(offset: number): OutcomeRow {
   const moves = [{ ref: refOf(offset % refs), commit: genesis.id, version: offset + 1 }];
-  const row = { txid: txidOf(offset), repo, request: null, offset, time: offset, epoch: 0 };
+  const row = { txid: txidOf(offset), repo, request: null, offset, time: offset, stretch: 0 };
   return { ...row, outcome: { type: 'accepted', commits: [], moves } };
 }
 

@@ -48,7 +48,7 @@ async function makeHistory(): Promise<Moved> {
   });
   // A collector has been here: what it says is for every partition.
   const log = openSqliteEventLog(join(folder, 'log.db'), { now: Date.now });
-  const fence = { type: 'gc.fence.v1', txid: '0'.repeat(32), gcId: 'f'.repeat(32), blobs: [] } as const;
+  const fence = { type: 'gc.fence.v1', txid: '0'.repeat(32), gcEpoch: 0, gcId: 'f'.repeat(32), blobs: [] } as const;
   const envelope = { source: `varve/${log.id}`, time: Date.now(), salt: randomBytes(16) };
   await log.append(0, [encodeEvent(fence, envelope)]);
   await log.close();

@@ -1,5 +1,6 @@
 import { digestOf, hexOf } from '#core/digest';
-import type { Event } from '#core/event';
+import type { Event, GcFence } from '#core/event';
+import { newPartition } from '#core/graph-row';
 import { branchRef, parseRepositoryName, tagRef } from '#core/name';
 import { emptyStateDigest } from '#core/state-digest';
 import type { AppliedNotice, Checkpoint, GraphStore } from '#ports/graph-store';
@@ -56,17 +57,31 @@ const history: readonly Event[] = [
   refUpdate(txidOf('gone'), [move(dev, { commit: side.id, version: 4 }, null)]),
 ];
 
+const fence = (n: number, blobs: GcFence['blobs']): Event => ({
+  type: 'gc.fence.v1',
+  gcId: `g${n}`,
+  gcEpoch: n - 1,
+  txid: txidOf(`fence ${n}`),
+  blobs,
+});
+const sweep = (gcEpoch: number, blobs: GcFence['blobs']): Event => ({
+  type: 'blob.swept.v1',
+  gcId: 'g1',
+  gcEpoch,
+  txid: txidOf(`swept ${gcEpoch}`),
+  blobs,
+});
+
 /** What every GraphStore keeps true. A new adapter is done when this passes. */
 export const graphStoreContract: readonly Case<GraphStore>[] = [
   {
     title: 'is empty before the first record',
     async run(graph) {
-      const partition = { rules: 0, gcEpoch: 0, fencedAt: 0, time: 0 };
       expect(await graph.checkpoint(0)).toEqual({
         offset: -1,
         recordDigest: '',
         stateDigest: emptyStateDigest,
-        partition,
+        partition: newPartition,
       });
       expect(await graph.repositories()).toEqual([]);
       expect(await graph.repository(app)).toBeUndefined();
@@ -175,7 +190,7 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
         request: null,
         offset: 3,
         time: 300,
-        epoch: 0,
+        stretch: 0,
         outcome: { type: 'accepted', commits: [], moves: [{ ref: main, commit: second.id, version: 2 }] },
       });
       const stale = await graph.outcome(0, txidOf('stale'));
@@ -248,34 +263,21 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
     title: 'retires copies of a blob, prefers a live one, and forgets one that was swept',
     async run(graph) {
       const again = layerBlob('base', 'i2');
-      const copy = ({ digest, incarnation }: typeof base) => ({ digest, incarnation });
-      const fence = (n: number, blobs: readonly (typeof base)[]): Event => ({
-        type: 'gc.fence.v1',
-        gcId: `g${n}`,
-        txid: txidOf(`fence ${n}`),
-        blobs: blobs.map(copy),
-      });
-      const swept = (n: number): Event => ({
-        type: 'blob.swept.v1',
-        gcId: 'g1',
-        txid: txidOf(`swept ${n}`),
-        blobs: [copy(base)],
-      });
       const bind = commitBatch(txidOf('again'), { blobs: [again] });
       let at = history.length;
       const next = async (event: Event) => foldAll(graph, [event], at++);
       await foldAll(graph, history);
-      await next(fence(1, [base]));
+      await next(fence(1, [copyOf(base)]));
       expect(await graph.blob(app, base.digest)).toMatchObject({ retiredEpoch: 1, sweptEpoch: null });
-      await next(swept(1));
+      await next(sweep(1, [copyOf(base)]));
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1', retiredEpoch: 1, sweptEpoch: 1 });
       await next(bind);
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i2', retiredEpoch: null });
-      expect((await graph.layer(app, base.diffId))?.encodings).toEqual([copy(base), copy(again)]);
+      expect((await graph.layer(app, base.diffId))?.encodings).toEqual([copyOf(base), copyOf(again)]);
       await next(fence(2, []));
-      await next(fence(3, [again]));
+      await next(fence(3, [copyOf(again)]));
       expect((await graph.blob(app, base.digest))?.incarnation).toBe('i1');
-      await next(swept(2));
+      await next(sweep(3, [copyOf(base)]));
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i2', retiredEpoch: 3 });
     },
   },
@@ -285,12 +287,6 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       const again = layerBlob('base', 'i2');
       const strays = ['x', 'y', 'z'].map((name) => copyOf(layerBlob(name)));
       const ordered = [copyOf(again), ...strays].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-      const fence = (n: number, blobs: readonly ReturnType<typeof copyOf>[]): Event => ({
-        type: 'gc.fence.v1',
-        gcId: `g${n}`,
-        txid: txidOf(`fence ${n}`),
-        blobs,
-      });
       const { length } = history;
       await foldAll(graph, history);
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual([]);
@@ -310,19 +306,99 @@ export const graphStoreContract: readonly Case<GraphStore>[] = [
       expect(await graph.blob(app, base.digest)).toMatchObject({ incarnation: 'i1' });
       expect(await graph.blob(app, (strays[0] as typeof base).digest)).toBeUndefined();
 
-      const swept = (n: number): Event => ({
-        type: 'blob.swept.v1',
-        gcId: 'g1',
-        txid: txidOf(`swept ${n}`),
-        blobs: ordered.slice(1),
-      });
-      await foldAll(graph, [swept(1)], length + 1);
+      await foldAll(graph, [sweep(1, ordered.slice(1))], length + 1);
       const told = unnamed.map((row, i) => (i === 0 ? row : { ...row, sweptEpoch: 1 }));
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(told);
-      await foldAll(graph, [fence(2, []), fence(3, []), swept(2)], length + 2);
+      await foldAll(graph, [fence(2, []), fence(3, []), sweep(3, ordered.slice(1))], length + 2);
       expect(await graph.retiredCopies(0, { limit: 10 })).toEqual(unnamed.slice(0, 1));
       const fencedAt = (length + 3) * 100;
-      expect((await graph.checkpoint(0)).partition).toEqual({ rules: 1, gcEpoch: 3, fencedAt, time: fencedAt + 100 });
+      expect((await graph.checkpoint(0)).partition).toMatchObject({
+        rules: 1,
+        gcEpoch: 3,
+        fencedAt,
+        time: fencedAt + 100,
+      });
+    },
+  },
+  {
+    title: 'forgets outcomes with the third fence after them, however many they are, and no others',
+    async run(graph) {
+      const batches = (epoch: number, count: number) =>
+        Array.from({ length: count }, (_, n) =>
+          commitBatch(txidOf(`${epoch} ${n}`), { gcEpoch: epoch, blobs: [layerBlob(`${epoch}`)] }),
+        );
+      // More than one batch removes.
+      const crowd = batches(0, 700);
+      const hours = 3_600_000;
+      await foldAll(graph, history, 0, hours);
+      await foldAll(graph, crowd, history.length, hours);
+      let at = history.length + crowd.length;
+      const next = async (...events: readonly Event[]) => {
+        await foldAll(graph, events, at, hours);
+        at += events.length;
+      };
+      const known = async (epoch: number) => (await graph.outcome(0, txidOf(`${epoch} 7`)))?.stretch;
+      await next(fence(1, []), ...batches(1, 40));
+      await next(fence(2, []), ...batches(2, 40));
+      expect(await known(0)).toBe(0);
+      expect(await graph.outcome(0, txidOf('up'))).toBeDefined();
+      await next(fence(3, []));
+      expect([await known(0), await known(1), await known(2)]).toEqual([undefined, 1, 2]);
+      expect(await graph.outcome(0, txidOf('up'))).toBeUndefined();
+      // Its own outcome is of the epoch that it begins.
+      expect(await graph.outcome(0, txidOf('fence 1'))).toMatchObject({ stretch: 1 });
+      const { partition } = await graph.checkpoint(0);
+      expect(partition).toMatchObject({ gcEpoch: 3, stretches: [{ since: 708 }, { since: 749 }, { since: 790 }] });
+
+      // A key that is used again after so long is a new transaction; what it does, it does once.
+      const again = commitBatch(txidOf('0 7'), { gcEpoch: 3, blobs: [layerBlob('again')] });
+      await next(again, again);
+      expect(await graph.outcome(0, txidOf('0 7'))).toMatchObject({ stretch: 3, offset: 791 });
+      const day = (n: number) => batches(n, 24).map((batch, i) => ({ ...batch, txid: txidOf(`day ${n} ${i}`) }));
+      await next(fence(4, []), ...day(4), fence(5, []));
+      expect([await known(0), await known(1), await known(2)]).toEqual([3, undefined, undefined]);
+      await next(...day(5), fence(6, []), fence(7, []));
+      expect([await known(0), await known(1), await known(2)]).toEqual([undefined, undefined, undefined]);
+
+      const live = await graph.checkpoint(0);
+      const generation = await graph.beginGeneration();
+      const events = [
+        ...history,
+        ...crowd,
+        fence(1, []),
+        ...batches(1, 40),
+        fence(2, []),
+        ...batches(2, 40),
+        fence(3, []),
+      ];
+      const rest = [again, again, fence(4, []), ...day(4), fence(5, []), ...day(5), fence(6, []), fence(7, [])];
+      await foldAll(generation, [...events, ...rest], 0, hours);
+      expect(await generation.checkpoint(0)).toEqual(live);
+      await generation.promote();
+      expect(await graph.outcome(0, txidOf('fence 5'))).toMatchObject({ stretch: 4 });
+      expect(await graph.outcome(0, txidOf('0 7'))).toBeUndefined();
+    },
+  },
+  {
+    title: 'keeps outcomes for a day, however many collections pass, in a few stretches',
+    async run(graph) {
+      const fences = Array.from({ length: 60 }, (_, n) => fence(n + 1, []));
+      const hour = 3_600_000;
+      await foldAll(graph, [...history, ...fences], 0, hour);
+      const { partition } = await graph.checkpoint(0);
+      expect(partition).toMatchObject({ gcEpoch: 60 });
+      expect(partition.stretches.length).toBeLessThan(8);
+      expect(await graph.outcome(0, txidOf('up'))).toBeUndefined();
+      for (const age of [0, 5, 20]) expect(await graph.outcome(0, txidOf(`fence ${60 - age}`))).toBeDefined();
+    },
+  },
+  {
+    title: 'begins one epoch for each collection, however many fences it needs',
+    async run(graph) {
+      const more: Event = { ...(fence(1, [copyOf(top)]) as GcFence), txid: txidOf('more'), gcEpoch: 1 };
+      await foldAll(graph, [...history, fence(1, [copyOf(base)]), more]);
+      expect((await graph.checkpoint(0)).partition).toMatchObject({ gcEpoch: 1 });
+      for (const { digest } of [base, top]) expect(await graph.blob(app, digest)).toMatchObject({ retiredEpoch: 1 });
     },
   },
   {
@@ -482,11 +558,20 @@ function bytesAt(offset: number): Uint8Array {
   return recordBytes(history[offset] as Event);
 }
 
-/** Folds the events as the records from `first` on, 100 ms apart, in one batch. */
-async function foldAll(target: ProjectionTarget, events: readonly Event[], first = 0): Promise<Checkpoint> {
+/** Folds the events as the records from `first` on, so many ms apart, in one batch. */
+async function foldAll(
+  target: ProjectionTarget,
+  events: readonly Event[],
+  first = 0,
+  apartMs = 100,
+): Promise<Checkpoint> {
   const from = await target.checkpoint(0);
   expect(from.offset).toBe(first - 1);
-  const records = events.map((event, i) => ({ offset: first + i, time: (first + i) * 100, bytes: recordBytes(event) }));
+  const records = events.map((event, i) => ({
+    offset: first + i,
+    time: (first + i) * apartMs,
+    bytes: recordBytes(event),
+  }));
   await project(target, 0, from, records);
   return target.checkpoint(0);
 }

@@ -74,7 +74,9 @@ export const withAcknowledgementsTrusted: Wrap = ({ log, graph }) => {
 
 /** Says of a record the last fence before it was sent, and not before what it names was stored. */
 export class EpochReadLast extends Submitter {
-  override submit(draft: ProposalDraft, context: WriteContext): Promise<Written> {
+  override async submit(draft: ProposalDraft, context: WriteContext): Promise<Written> {
+    // It dawdles: whole collections come between.
+    for (let reads = 0; reads < 40; reads += 1) await this.nothingWritten(draft.repo);
     return super.submit({ ...draft, gcEpoch: undefined }, context);
   }
 }
@@ -84,5 +86,5 @@ function hopedFor(bytes: Uint8Array, offset: number): OutcomeRow[] {
   if (decoded.type === 'malformed' || !('updates' in decoded.event)) return [];
   const { txid, repo, request, updates } = decoded.event;
   const moves = updates.map(({ ref, to, expect }) => ({ ref, commit: to, version: expect.version + 1 }));
-  return [{ txid, repo, request, offset, time: 0, epoch: 0, outcome: { type: 'accepted', commits: [], moves } }];
+  return [{ txid, repo, request, offset, time: 0, stretch: 0, outcome: { type: 'accepted', commits: [], moves } }];
 }

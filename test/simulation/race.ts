@@ -123,7 +123,16 @@ export class Race {
     const txids = [...this.#proposed.keys()];
     const target = txids[this.#pick(txids.length)] as string;
     const txid = txidOf(`cancel ${(this.#names += 1)}`);
-    this.#send({ type: 'tx.cancel.v1', txid, repo: app, actor: tester, request: null, gcEpoch: 0, target });
+    this.#send({
+      type: 'tx.cancel.v1',
+      txid,
+      repo: app,
+      actor: tester,
+      request: null,
+      gcEpoch: 0,
+      target,
+      targetEpoch: 0,
+    });
   }
 
   #deliverLate(): void {

@@ -36,7 +36,7 @@ export interface Wish extends Place {
   answer:
     | { readonly type: 'ok'; readonly value: RefValue | null; readonly position: Position }
     | { readonly type: 'refused'; readonly error: VarveError }
-    | { readonly type: 'unknown'; readonly txid: string | null };
+    | { readonly type: 'unknown'; readonly txid: string | null; readonly gcEpoch: number };
 }
 
 const withLayer: ReadonlySet<WishType> = new Set(['layer', 'upload', 'hint']);
@@ -102,7 +102,7 @@ export class Client {
       to: pick(8) === 0 ? null : (dag[pick(4) > 0 ? pick(2) : pick(dag.length)]?.id ?? null),
       invoked: this.#scheduler.steps,
       returned: Number.POSITIVE_INFINITY,
-      answer: { type: 'unknown', txid: null },
+      answer: { type: 'unknown', txid: null, gcEpoch: 0 },
     };
     const told = wish.key !== null && wish.expect === undefined ? { ...wish, key: null } : wish;
     this.wishes.push(told);
@@ -145,7 +145,7 @@ export class Client {
       const wentBack = gateway.rollBacks !== rollBacks && txid === null;
       const saysNothing = (code: ErrorCode) => noAnswer.has(code) || (attempt > 0 && (ofOneCopy.has(code) || wentBack));
       const isFinal = isVarveError(error) && !isUndecided(error) && !saysNothing(error.code);
-      wish.answer = isFinal ? { type: 'refused', error } : { type: 'unknown', txid };
+      wish.answer = isFinal ? { type: 'refused', error } : { type: 'unknown', txid, gcEpoch: epochIn(error) };
     }
   }
 
@@ -184,4 +184,9 @@ export class Client {
 
 function keyOf({ repo, ref }: Place): string {
   return `${repo} ${ref}`;
+}
+
+/** What the answer tells of the time the transaction was made at. */
+function epochIn(error: unknown): number {
+  return isVarveError(error) ? Number(error.detail['gcEpoch'] ?? 0) : 0;
 }

@@ -147,8 +147,8 @@ export class Gateway {
   }
 
   /** The outcome of a transaction, by ending it if it has none. */
-  end(repo: RepositoryName, txid: string, context: WriteContext) {
-    return cancelTransaction({ graph: this.#graph, submitter: this.#submitter }, { repo, txid }, context);
+  end(name: { readonly repo: RepositoryName; readonly txid: string; readonly gcEpoch: number }, context: WriteContext) {
+    return cancelTransaction({ graph: this.#graph, submitter: this.#submitter }, name, context);
   }
 
   #start(): [EventLog, GraphStore, BlobStore, Submitter] {

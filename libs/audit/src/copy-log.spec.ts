@@ -83,7 +83,7 @@ describe('a log that is copied into another', () => {
       commitBatch(txidOf('too early'), { repo: two, commits: [first] }),
       commitBatch(txidOf('brought'), { repo: one, commits: [first], blobs: [shared, config] }),
       commitBatch(txidOf('left out'), { repo: two, commits: [second] }),
-      { type: 'gc.fence.v1', txid: txidOf('fence'), gcId: 'f'.repeat(32), blobs: [shared] },
+      { type: 'gc.fence.v1', txid: txidOf('fence'), gcEpoch: 0, gcId: 'f'.repeat(32), blobs: [shared] },
       commitBatch(txidOf('too late'), { repo: two, commits: [third], gcEpoch: 1 }),
       commitBatch(txidOf('known'), { repo: two, commits: [second], gcEpoch: 1 }),
     ];

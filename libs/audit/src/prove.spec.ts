@@ -174,7 +174,7 @@ describe('the decision', () => {
     const [c0, c1] = commits;
     const taken = (moved: RefUpdate, version: number): OutcomeRow => {
       const moves = [{ ref: moved.ref, commit: moved.to, version }];
-      const row = { txid: '', repo: app, request: null, offset: version, time: 0, epoch: 0 };
+      const row = { txid: '', repo: app, request: null, offset: version, time: 0, stretch: 0 };
       return { ...row, outcome: { type: 'accepted', commits: [], moves } };
     };
     const made = move(v3, absent, c0!.id);

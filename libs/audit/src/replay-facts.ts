@@ -1,7 +1,16 @@
 import { type CommitId, decodeCommit } from '#core/commit';
 import { type Digest, type DiffId, digestOf, emptyChainId } from '#core/digest';
 import type { Proposal } from '#core/event';
-import type { BlobRow, CommitRow, Facts, LayerRow, OutcomeRow, PartitionRow, RepositoryRow } from '#core/graph-row';
+import {
+  type BlobRow,
+  type CommitRow,
+  type Facts,
+  type LayerRow,
+  newPartition,
+  type OutcomeRow,
+  type PartitionRow,
+  type RepositoryRow,
+} from '#core/graph-row';
 import { branchRef, type RefName, type RepositoryName } from '#core/name';
 import type { RefValue } from '#core/ref';
 
@@ -55,7 +64,7 @@ export class ReplayFacts implements Facts {
   }
 
   partition(): PartitionRow {
-    return { rules: 1, gcEpoch: this.#known.proposal.gcEpoch, fencedAt: 0, time: this.#known.time };
+    return { ...newPartition, rules: 1, gcEpoch: this.#known.proposal.gcEpoch, time: this.#known.time };
   }
 
   repository(repo: RepositoryName): RepositoryRow | undefined {

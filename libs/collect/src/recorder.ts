@@ -49,7 +49,9 @@ export class Recorder {
 
   async #record(partition: number, type: (GcFence | BlobSwept)['type'], copies: readonly BlobAddress[]): Promise<void> {
     const blobs = copies.map(({ digest, incarnation }) => ({ digest, incarnation }));
-    const { outcome, txid } = await this.#judged(partition, { type, txid: this.#id(), gcId: this.gcId, blobs });
+    const { gcEpoch } = (await this.#stores.graph.checkpoint(partition)).partition;
+    const event = { type, txid: this.#id(), gcEpoch, gcId: this.gcId, blobs };
+    const { outcome, txid } = await this.#judged(partition, event);
     if (outcome.type === 'rejected') throw new VarveError(outcome.code, outcome.message, { ...outcome.detail, txid });
   }
 

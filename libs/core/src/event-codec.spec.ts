@@ -33,10 +33,10 @@ const events: readonly Event[] = [
   { type: 'repo.create.v1', defaultBranch: main, ...proposal },
   { type: 'commit.batch.v1', ...proposal, updates: [] },
   refUpdate,
-  { type: 'tx.cancel.v1', ...proposed, target: 'f'.repeat(64) },
+  { type: 'tx.cancel.v1', ...proposed, target: 'f'.repeat(64), targetEpoch: 2 },
   { type: 'rules.activate.v1', txid, rules: 1 },
-  { type: 'gc.fence.v1', txid, gcId: 'g', blobs: [{ digest, incarnation: 'i' }] },
-  { type: 'blob.swept.v1', txid, gcId: 'g', blobs: [] },
+  { type: 'gc.fence.v1', txid, gcEpoch: 2, gcId: 'g', blobs: [{ digest, incarnation: 'i' }] },
+  { type: 'blob.swept.v1', txid, gcEpoch: 4, gcId: 'g', blobs: [] },
 ];
 
 describe('an event', () => {

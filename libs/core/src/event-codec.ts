@@ -196,14 +196,19 @@ function readEvent(value: unknown): Event {
     case 'dev.varve.tx.cancel.v1': {
       const target = matching(data, 'target', isTxid, '32 or 64 lower-case hex digits');
       if (target === txid) throw new Malformed('a transaction cancels itself');
-      return { type: 'tx.cancel.v1', ...readProposed(document, data, txid), target };
+      return {
+        type: 'tx.cancel.v1',
+        ...readProposed(document, data, txid),
+        target,
+        targetEpoch: count(data, 'targetEpoch'),
+      };
     }
     case 'dev.varve.rules.activate.v1':
       return { type: 'rules.activate.v1', txid, rules: count(data, 'rules') };
     case 'dev.varve.gc.fence.v1':
-      return { type: 'gc.fence.v1', txid, gcId: text(data, 'gcId'), blobs: list(data, 'blobs').map(readCopy) };
+      return { type: 'gc.fence.v1', txid, ...readCollection(data) };
     case 'dev.varve.blob.swept.v1':
-      return { type: 'blob.swept.v1', txid, gcId: text(data, 'gcId'), blobs: list(data, 'blobs').map(readCopy) };
+      return { type: 'blob.swept.v1', txid, ...readCollection(data) };
     case 'dev.varve.checkpoint.v1':
       return { type: 'checkpoint.v1', txid, ...readCheckpoint(data) };
     default:
@@ -289,6 +294,10 @@ function readRefValue(value: unknown): RefValue {
 function readTarget(value: unknown, name: string) {
   if (value !== null && !isCommitId(value)) throw new Malformed(`${name} is neither a commit id nor null`);
   return value;
+}
+
+function readCollection(data: Members) {
+  return { gcEpoch: count(data, 'gcEpoch'), gcId: text(data, 'gcId'), blobs: list(data, 'blobs').map(readCopy) };
 }
 
 function readBlob(value: unknown): NamedBlob {

@@ -66,6 +66,8 @@ export interface RefUpdateProposal extends Proposes {
 export interface TransactionCancel extends Proposed {
   readonly type: 'tx.cancel.v1';
   readonly target: string;
+  /** The last GC fence that the proposer of the target had seen: says whether a missing outcome is one that was forgotten. */
+  readonly targetEpoch: number;
 }
 export interface RulesActivate {
   readonly type: 'rules.activate.v1';
@@ -75,6 +77,9 @@ export interface RulesActivate {
 export interface GcFence {
   readonly type: 'gc.fence.v1';
   readonly txid: string;
+  /** The last fence the collector had seen in this partition. */
+  readonly gcEpoch: number;
+  /** The collection: however many fences it needs, the first of them begins an epoch. */
   readonly gcId: string;
   readonly blobs: readonly { readonly digest: Digest; readonly incarnation: string }[];
 }
@@ -92,6 +97,7 @@ export interface CheckpointRecord {
 export interface BlobSwept {
   readonly type: 'blob.swept.v1';
   readonly txid: string;
+  readonly gcEpoch: number;
   readonly gcId: string;
   readonly blobs: readonly { readonly digest: Digest; readonly incarnation: string }[];
 }

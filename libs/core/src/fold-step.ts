@@ -1,7 +1,15 @@
 import type { ErrorCode, ErrorDetail } from './error.js';
 import type { LogRecord } from './event.js';
-import type { Facts, Outcome, OutcomeRow, PartitionRow } from './graph-row.js';
+import {
+  type Facts,
+  keptStretches,
+  type Outcome,
+  type OutcomeRow,
+  type PartitionRow,
+  type Stretch,
+} from './graph-row.js';
 import { OverlayFacts } from './overlay-facts.js';
+import { withOutcome } from './state-digest.js';
 
 /** A transaction that is not accepted: as a value, because losing a race is nothing out of order. */
 export type Rejected = Extract<Outcome, { type: 'rejected' }>;
@@ -25,11 +33,21 @@ export class Step {
     this.facts.add({ type: 'partition', before, after: { ...before, ...fields } });
   }
 
+  /** The outcome of a transaction, if it has one that is not forgotten: a store may be slow to drop those that are. */
+  outcome(txid: string): OutcomeRow | undefined {
+    const row = this.facts.outcome(txid);
+    return row && row.stretch >= keptStretches(this.facts.partition()).first ? row : undefined;
+  }
+
   /** Gives a transaction its outcome, unless it has one. */
   record(row: Pick<OutcomeRow, 'txid' | 'repo' | 'request' | 'outcome'>): OutcomeRow {
-    const known = this.facts.outcome(row.txid);
+    const known = this.outcome(row.txid);
     if (known) return known;
-    const after = { ...row, offset: this.offset, time: this.time, epoch: this.facts.partition().gcEpoch };
+    const { stretches } = this.facts.partition();
+    const current = stretches.at(-1) as Stretch;
+    const after = { ...row, offset: this.offset, time: this.time, stretch: current.number };
+    const grown = { ...current, outcomes: withOutcome(current.outcomes, after) };
+    this.setPartition({ stretches: [...stretches.slice(0, -1), grown] });
     this.facts.add({ type: 'outcome', after });
     return after;
   }

@@ -1,9 +1,11 @@
+import { digestOf, hexOf } from './digest.js';
 import { unreachable } from './error.js';
 import type { BlobSwept, Event, GcFence, LogRecord, TransactionCancel } from './event.js';
 import type { DecodedRecord } from './event-codec.js';
+import { beginEpoch } from './fold-epoch.js';
 import { judgeProposal } from './fold-proposal.js';
 import { type Accepted, rejected, type Rejected, Step } from './fold-step.js';
-import type { BlobRow, Change, Facts, Outcome, OutcomeRow } from './graph-row.js';
+import { type BlobRow, type Change, type Facts, oldestEpoch, type Outcome, type OutcomeRow } from './graph-row.js';
 import type { RepositoryName } from './name.js';
 import { partitionOf } from './partition.js';
 import { recordTime } from './record-time.js';
@@ -45,7 +47,7 @@ export function decide(
   const placed = { offset: record.offset, time: recordTime(facts.partition().time, record, decoded) };
   const step = new Step(facts, placed);
   const { txid, repo, request } = identityOf(decoded);
-  if (txid === null || step.facts.outcome(txid) || isStale(step, decoded)) return decided(step, null);
+  if (txid === null || step.outcome(txid) || !isTimely(step, decoded)) return decided(step, null);
 
   const outcome = judge(step, decoded, place);
   // A rejection drops what the record had made so far.
@@ -73,15 +75,13 @@ function judge(step: Step, decoded: DecodedRecord, place: Place): Outcome {
 
 /** What no event may do, whatever it asks for. */
 function whatForbids(step: Step, event: Event, { partition, partitionCount }: Place): Rejected | undefined {
-  const { rules, gcEpoch } = step.facts.partition();
-  if (rules === 0) return rejected('RECORD_INVALID', 'a record stands before any rules were activated');
+  if (step.facts.partition().rules === 0) {
+    return rejected('RECORD_INVALID', 'a record stands before any rules were activated');
+  }
   if (!('repo' in event)) return undefined;
   const home = partitionOf(event.repo, partitionCount);
   if (home !== partition) {
     return rejected('RECORD_INVALID', `${event.repo} lives in partition ${home}; this record stands in ${partition}`);
-  }
-  if (event.gcEpoch > gcEpoch) {
-    return rejected('RECORD_INVALID', `a record tells of fence ${event.gcEpoch}; there have been ${gcEpoch}`);
   }
   return undefined;
 }
@@ -107,16 +107,27 @@ function judgeEvent(step: Step, event: Exclude<Event, { type: 'rules.activate.v1
 }
 
 /**
- * A proposal from before the last fence but one: its blobs may be gone. It gets no outcome, because the one it once had
- * may have expired; its proposer sees that the fences have passed it. @see event-log 1.6 rule 2
+ * A record is judged in the epoch it was made in and in the next. Later it is stale: its blobs may be gone, and the
+ * outcome that it may have had will be forgotten. One of a fence that has not been is of a log that was cut off. Neither
+ * gets an outcome: the writer of the one sees that the fences have passed it, and of the other nobody was told anything.
+ * What tells no epoch has no effect that a late copy could repeat. @see event-log 1.6 rule 2
  */
-function isStale(step: Step, decoded: DecodedRecord): boolean {
-  if (decoded.type === 'malformed' || !('gcEpoch' in decoded.event)) return false;
-  return decoded.event.gcEpoch < step.facts.partition().gcEpoch - 1;
+function isTimely(step: Step, decoded: DecodedRecord): boolean {
+  if (decoded.type === 'malformed' || !('gcEpoch' in decoded.event)) return true;
+  const { gcEpoch } = step.facts.partition();
+  const made = decoded.event.gcEpoch;
+  return made === gcEpoch || made === gcEpoch - 1;
 }
 
-/** The first in the log wins: a transaction that has an outcome keeps it. @see event-log 1.6 rule 8 */
-function cancel(step: Step, { repo, target }: TransactionCancel): Outcome {
+/**
+ * The first in the log wins: a transaction that has an outcome keeps it. One that may have had an outcome, which is
+ * forgotten, has no use for another: no copy of it is judged any more. @see event-log 1.6 rule 8
+ */
+function cancel(step: Step, { repo, target, targetEpoch }: TransactionCancel): Outcome {
+  if (targetEpoch < oldestEpoch(step.facts.partition()) && !step.outcome(target)) {
+    const message = `transaction ${target} of fence ${targetEpoch} is too old to be cancelled: it never takes effect any more, and whether it did is forgotten`;
+    return rejected('OUTCOME_EXPIRED', message, { target, targetEpoch });
+  }
   const outcome = rejected('TRANSACTION_CANCELLED', `transaction ${target} was cancelled before it took effect`, {
     target,
   });
@@ -126,8 +137,8 @@ function cancel(step: Step, { repo, target }: TransactionCancel): Outcome {
 
 /** From here on the named copies take no new references, also those that no commit has named yet. @see event-log 6.2 */
 function raiseFence(step: Step, event: GcFence): Outcome {
-  const epoch = step.facts.partition().gcEpoch + 1;
-  step.setPartition({ gcEpoch: epoch, fencedAt: step.time });
+  beginEpoch(step, hexOf(digestOf(event.gcId)));
+  const epoch = step.facts.partition().gcEpoch;
   for (const copy of event.blobs) {
     const before = copyOf(step, copy);
     if (before && before.retiredEpoch !== null) continue;

@@ -7,16 +7,61 @@ import type { RefValue } from './ref.js';
 
 /** The rows the fold keeps: the graph is these and nothing else, on every adapter. */
 
-/** One log partition. `time` is the log's time clamped to grow, ms; `fencedAt` is that of its last GC fence, 0 before the first. */
+/**
+ * One log partition. `time` is the log's time clamped to grow, ms; `gcEpoch` counts the collections that have fenced it,
+ * `fencedAt` is the time of the last fence, 0 before the first.
+ */
 export interface PartitionRow {
   readonly rules: number;
   readonly gcEpoch: number;
   readonly fencedAt: number;
   readonly time: number;
+  /** sha256 (hex) of the id of the last collection; '' before the first. */
+  readonly gcRun: string;
+  /** The stretches of the log whose outcomes are kept, oldest first; the last one goes on. Few, whatever happens. */
+  readonly stretches: readonly Stretch[];
+}
+
+/** A part of the log whose outcomes are kept together and forgotten together: one GC epoch, or several short ones. */
+export interface Stretch {
+  /** Counts stretches from 0. */
+  readonly number: number;
+  /** The GC epoch that it begins with. */
+  readonly gcEpoch: number;
+  /** The record that began it, and its time. */
+  readonly since: number;
+  readonly time: number;
+  /** 64 hex: the sum of its outcomes, so that they can be forgotten in one step, however many they are. */
+  readonly outcomes: string;
+}
+
+/** So many GC epochs outcomes are kept for at least. @see event-log 1.6 rule 2 */
+export const epochsKept = 3;
+
+/** The first GC epoch of which all outcomes are kept. */
+export function oldestEpoch({ stretches }: PartitionRow): number {
+  return (stretches[0] as Stretch).gcEpoch;
+}
+
+/** The first record whose outcome is kept, if it has one. */
+export function outcomesSince({ stretches }: PartitionRow): number {
+  return (stretches[0] as Stretch).since;
+}
+
+/** The stretches whose outcomes are kept: their numbers have no gap. */
+export function keptStretches({ stretches }: PartitionRow): { readonly first: number; readonly last: number } {
+  return { first: (stretches[0] as Stretch).number, last: (stretches.at(-1) as Stretch).number };
 }
 
 /** A partition before its first record: no rules are in force, so nothing but their activation is accepted. */
-export const newPartition: PartitionRow = { rules: 0, gcEpoch: 0, fencedAt: 0, time: 0 };
+export const newPartition: PartitionRow = {
+  rules: 0,
+  gcEpoch: 0,
+  fencedAt: 0,
+  time: 0,
+  gcRun: '',
+  stretches: [{ number: 0, gcEpoch: 0, since: 0, time: 0, outcomes: '0'.repeat(64) }],
+};
 
 /** `moves` counts accepted ref moves and gives versions; `commits` counts commits and gives seqs; `floor` is the version of an absent ref. */
 export interface RepositoryRow {
@@ -63,14 +108,15 @@ export interface ReflogRow {
   readonly time: number;
 }
 
-/** The one outcome of a transaction: the first record with its txid that was judged. */
+/** The one outcome of a transaction: the first record with its txid that was judged. Kept as long as its stretch. */
 export interface OutcomeRow {
   readonly txid: string;
   readonly repo: RepositoryName | null;
   readonly request: string | null;
   readonly offset: number;
   readonly time: number;
-  readonly epoch: number;
+  /** The number of its stretch. */
+  readonly stretch: number;
   readonly outcome: Outcome;
 }
 

@@ -35,6 +35,10 @@ export const limit = {
   importRecordBytesMax: 860 << 10,
   appendBatchBytesMax: 900_000,
   appendBatchRecordsMax: 500,
+  /** What became of a transaction is kept for so long at least, by the log's time. */
+  outcomesKeptMs: 86_400_000,
+  /** A record that is further ahead of a projector's clock is an alarm. */
+  aheadMsMax: 300_000,
   refUpdatesPerRecordMax: 1_000,
   ancestryStepsMax: 100_000,
   /** Copies that one fence retires and one round of a collection removes: with names of any length they fit a record. */

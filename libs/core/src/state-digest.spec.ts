@@ -4,7 +4,7 @@ import { coalesce } from './coalesce.js';
 import { digestOf } from './digest.js';
 import { type Change, newPartition, type OutcomeRow } from './graph-row.js';
 import { branchRef, parseRepositoryName } from './name.js';
-import { emptyStateDigest, stateDigestAfter, stateDigestOf } from './state-digest.js';
+import { emptyStateDigest, stateDigestAfter, stateDigestOf, withOutcome } from './state-digest.js';
 
 const repo = parseRepositoryName('app');
 const main = branchRef('main');
@@ -25,13 +25,13 @@ const outcome: OutcomeRow = {
   request: null,
   offset: 1,
   time: 1,
-  epoch: 0,
+  stretch: 0,
   outcome: { type: 'rejected', code: 'REF_STALE', message: 'one way to say it', detail: {} },
 };
 
 describe('the state digest', () => {
   it('before the first record is the digest of the one row there is', () => {
-    const row = '9 partition 0 0 0 0';
+    const row = `9 partition 0 0 0 0  0 0 0 0 ${'0'.repeat(64)}`;
     expect(emptyStateDigest).toBe(hash('sha256', row, 'hex'));
   });
 
@@ -39,7 +39,7 @@ describe('the state digest', () => {
     expect(stateDigestOf([emptyStateDigest])).toBe(emptyStateDigest);
     const [high, low] = ['f'.repeat(64), `${'0'.repeat(63)}3`];
     expect(stateDigestOf([high, low])).toBe(`${'0'.repeat(63)}2`);
-    const changes: readonly Change[] = [setRef(null, 'a', 1), { type: 'outcome', after: outcome }];
+    const changes: readonly Change[] = [setRef(null, 'a', 1), { type: 'blob', before: null, after: blob }];
     const apart = changes.map((change) => stateDigestAfter('0'.repeat(64), [change]));
     expect(stateDigestOf(apart)).toBe(stateDigestAfter('0'.repeat(64), changes));
   });
@@ -60,7 +60,7 @@ describe('the state digest', () => {
 
   it('does not depend on the order, the steps or the way between', () => {
     const steps: Change[] = [
-      { type: 'partition', before: newPartition, after: { rules: 1, gcEpoch: 0, fencedAt: 0, time: 9 } },
+      { type: 'partition', before: newPartition, after: { ...newPartition, rules: 1, time: 9 } },
       { type: 'repository', before: null, after: repository },
       setRef(null, 'a', 1),
       { type: 'outcome', after: outcome },
@@ -81,13 +81,23 @@ describe('the state digest', () => {
   });
 
   it('is the same when a rejection is put in better words, and another for another code', () => {
-    const said = (fields: object): Change => ({
-      type: 'outcome',
-      after: { ...outcome, outcome: { ...outcome.outcome, ...fields } },
-    });
-    const digest = stateDigestAfter(emptyStateDigest, [{ type: 'outcome', after: outcome }]);
-    expect(stateDigestAfter(emptyStateDigest, [said({ message: 'another' })])).toBe(digest);
-    expect(stateDigestAfter(emptyStateDigest, [said({ code: 'BLOB_GONE' })])).not.toBe(digest);
+    const nothing = '0'.repeat(64);
+    const said = (fields: object) => withOutcome(nothing, { ...outcome, outcome: { ...outcome.outcome, ...fields } });
+    expect(said({ message: 'another' })).toBe(withOutcome(nothing, outcome));
+    expect(said({ code: 'BLOB_GONE' })).not.toBe(withOutcome(nothing, outcome));
+  });
+
+  it('has the outcomes of each stretch as one sum, in the row of the partition', () => {
+    const summed = (outcomes: string): Change => {
+      const after = { ...newPartition, stretches: newPartition.stretches.map((stretch) => ({ ...stretch, outcomes })) };
+      return { type: 'partition', before: newPartition, after };
+    };
+    const one = withOutcome('0'.repeat(64), outcome);
+    const other = withOutcome('0'.repeat(64), { ...outcome, txid: 'b'.repeat(32) });
+    const both = withOutcome(one, { ...outcome, txid: 'b'.repeat(32) });
+    expect(withOutcome(other, outcome)).toBe(both);
+    const digestOfSum = (outcomes: string) => stateDigestAfter(emptyStateDigest, [summed(outcomes)]);
+    expect(new Set([one, other, both].map(digestOfSum)).size).toBe(3);
   });
 });
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { unreachable } from './error.js';
 import type { AcceptedMove } from './event.js';
-import { type Change, newPartition, type PartitionRow } from './graph-row.js';
+import { type Change, newPartition, type OutcomeRow, type PartitionRow } from './graph-row.js';
 
 const limbs = 8;
 const limbBase = 2 ** 32;
@@ -11,8 +11,9 @@ const carryEvery = 2 ** 20;
 /**
  * The digest of the state after `changes`, from the one before: the sum modulo 2^256 of SHA-256 over every row of the
  * graph. A sum has no order, so adapters need not agree on one, and a step costs what it changes, not what there is.
- * Not summed: the bytes and the aliases of commits, which the ids imply, and the words of a rejection, which may be
- * put better one day.
+ * Outcomes are summed by stretch, and their sums stand in the row of the partition: forgetting a stretch is one step. Not
+ * summed: the bytes and the aliases of commits, which the ids imply, and the words of a rejection, which may be put
+ * better one day.
  * @see event-log 2.3
  */
 export function stateDigestAfter(before: string, changes: readonly Change[]): string {
@@ -45,7 +46,7 @@ function addChange(sum: MultisetSum, change: Change): void {
       sum.add(reflogRow(change.after));
       return;
     case 'outcome':
-      sum.add(outcomeRow(change.after));
+      // In the sum of its stretch.
       return;
     case 'layer':
       if (change.before) sum.take(layerRow(change.before));
@@ -62,8 +63,16 @@ function addChange(sum: MultisetSum, change: Change): void {
 
 type Rows<Type extends Change['type']> = NonNullable<Extract<Change, { type: Type }>['after']>;
 
-function partitionRow({ rules, gcEpoch, fencedAt, time }: PartitionRow): string {
-  return row('partition', `${rules} ${gcEpoch} ${fencedAt} ${time}`);
+/** The sum of the outcomes of a stretch with one more. */
+export function withOutcome(outcomes: string, outcome: OutcomeRow): string {
+  const sum = new MultisetSum(outcomes);
+  sum.add(outcomeRow(outcome));
+  return sum.digest();
+}
+
+function partitionRow({ rules, gcEpoch, fencedAt, time, gcRun, stretches }: PartitionRow): string {
+  const kept = stretches.map((s) => `${s.number} ${s.gcEpoch} ${s.since} ${s.time} ${s.outcomes}`);
+  return row('partition', `${rules} ${gcEpoch} ${fencedAt} ${time} ${gcRun} ${kept.join()}`);
 }
 
 function repositoryRow(r: Rows<'repository'>): string {
@@ -83,9 +92,9 @@ function reflogRow(r: Rows<'reflog'>): string {
   return row(`reflog ${r.repo} ${r.version}`, `${r.ref} ${r.from} ${r.to} ${why} ${r.txid} ${r.offset} ${r.time}`);
 }
 
-function outcomeRow({ txid, repo, request, offset, time, epoch, outcome }: Rows<'outcome'>): string {
+function outcomeRow({ txid, repo, request, offset, time, stretch, outcome }: OutcomeRow): string {
   const verdict = outcome.type === 'accepted' ? `${outcome.commits.join()} ${moves(outcome.moves)}` : outcome.code;
-  return row(`outcome ${txid}`, `${repo} ${request} ${offset} ${time} ${epoch} ${outcome.type} ${verdict}`);
+  return row(`outcome ${txid}`, `${repo} ${request} ${offset} ${time} ${stretch} ${outcome.type} ${verdict}`);
 }
 
 function moves(moved: readonly AcceptedMove[]): string {

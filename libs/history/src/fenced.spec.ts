@@ -32,21 +32,22 @@ async function appendAfterOthers(log: EventLog, partition: number, records: read
   await log.append(partition, [...others.map(recordBytes), ...records]);
 }
 
-const fenceOf = (blobs: GcFence['blobs']): Event => ({
+const fenceOf = async (blobs: GcFence['blobs']): Promise<Event> => ({
   type: 'gc.fence.v1',
   txid: randomBytes(16).toString('hex'),
-  gcId: 'g',
+  gcEpoch: (await history.graph.checkpoint(0)).partition.gcEpoch,
+  gcId: randomBytes(16).toString('hex'),
   blobs: blobs.map(({ digest, incarnation }) => ({ digest, incarnation })),
 });
 const stored = () => collect(history.blobs.blobs());
-const retireAll = async () => [fenceOf(await stored())];
+const retireAll = async () => [await fenceOf(await stored())];
 /** As a collector does that is between its deletions and their record. */
 const retireAndDelete = async () => {
   const copies = await stored();
   for (const copy of copies) await history.blobs.delete(copy);
-  return [fenceOf(copies)];
+  return [await fenceOf(copies)];
 };
-const passTwice = async () => [fenceOf([]), fenceOf([])];
+const passTwice = async () => [await fenceOf([]), await fenceOf([])];
 
 const commit = async (by = context) =>
   commitLayer(
@@ -132,7 +133,7 @@ describe('a commit that a fence comes before', () => {
     const updates = [move(main, { commit: genesis.id, version: 1 }, image.id)];
     const draft = { repo: app, operation: 'load', blobs: [config], commits: [image], updates } as const;
     await history.submitter.submit({ type: 'ref.update.v1', ...draft }, context);
-    await history.log.append(0, [recordBytes(fenceOf([config]))]);
+    await history.log.append(0, [recordBytes(await fenceOf([config]))]);
     await history.projector.caughtUp();
 
     await commit();

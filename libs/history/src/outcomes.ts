@@ -1,14 +1,17 @@
 import { isVarveError } from '#core/error';
-import type { OutcomeRow } from '#core/graph-row';
+import type { OutcomeRow, PartitionRow } from '#core/graph-row';
 import type { GraphReader } from '#ports/graph-store';
 
 const pollMsMin = 20;
 const pollMsMax = 1_000;
 
-/** What became of a transaction that someone waits for. `absent`: the graph has passed the record and knows no outcome. */
+/**
+ * What became of a transaction that someone waits for. `absent`: the graph has passed the record and knows no outcome;
+ * the partition is as it was after that, so what it keeps was kept.
+ */
 export type Awaited =
   | { readonly type: 'decided'; readonly row: OutcomeRow }
-  | { readonly type: 'absent'; readonly gcEpoch: number }
+  | { readonly type: 'absent'; readonly partition: PartitionRow }
   | { readonly type: 'ended' };
 
 /** Tells those who wait what the fold has made of their transactions. */
@@ -77,7 +80,8 @@ export class Listening {
     try {
       const { checkpoint, row } = await this.#graph.outcomeAt(partition, txid);
       if (row) return { type: 'decided', row };
-      return checkpoint.offset >= end - 1 ? { type: 'absent', gcEpoch: checkpoint.partition.gcEpoch } : undefined;
+      if (checkpoint.offset < end - 1) return undefined;
+      return { type: 'absent', partition: (await this.#graph.checkpoint(partition)).partition };
     } catch (error) {
       // The write may stand: a graph that is away for a while does not make it fail.
       if (isVarveError(error, 'UNAVAILABLE')) return undefined;

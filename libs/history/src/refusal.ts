@@ -1,5 +1,6 @@
 import { VarveError } from '#core/error';
 import type { Proposal, TransactionCancel } from '#core/event';
+import { epochsKept, type PartitionRow } from '#core/graph-row';
 import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
 import { formatRefValue, type RefUpdate, type RefValue } from '#core/ref';
@@ -40,10 +41,10 @@ export function checkSize({ length: sizeBytes }: Uint8Array): void {
 
 /** OUTCOME_UNKNOWN when time is up, CANCELLED when the caller left: in both the write may still take effect. */
 export function unknownOutcome(
-  { txid, repo }: Proposal | TransactionCancel,
+  { txid, repo, gcEpoch }: Proposal | TransactionCancel,
   signal: AbortSignal | undefined,
 ): VarveError {
-  const detail = { txid, repository: repo };
+  const detail = { txid, repository: repo, gcEpoch };
   if (signal?.aborted) {
     return new VarveError(
       'CANCELLED',
@@ -55,8 +56,17 @@ export function unknownOutcome(
   return new VarveError('OUTCOME_UNKNOWN', message, detail);
 }
 
+/** OUTCOME_EXPIRED: the outcome of a record that was made at its fence, if it was judged, is forgotten. */
+export function expiredOutcome(
+  { txid, gcEpoch }: Pick<Proposal, 'txid' | 'gcEpoch'>,
+  { gcEpoch: current }: PartitionRow,
+): VarveError {
+  const message = `transaction ${txid} was made at fence ${gcEpoch}, and what became of it was forgotten with fence ${gcEpoch + epochsKept}: look at the ref, or in the audit log`;
+  return new VarveError('OUTCOME_EXPIRED', message, { txid, gcEpoch, current });
+}
+
 /** GC_EPOCH_STALE: the fences have passed the record, so no copy of it takes effect any more. */
-export function staleEpoch({ txid, gcEpoch }: Proposal | TransactionCancel, current: number): VarveError {
-  const message = `transaction ${txid} was made at fence ${gcEpoch} and fence ${current} has passed: upload again`;
+export function staleEpoch({ txid, gcEpoch }: Pick<Proposal, 'txid' | 'gcEpoch'>, current: number): VarveError {
+  const message = `transaction ${txid} was made at fence ${gcEpoch} and fence ${current} has passed: it never takes effect. Send it again, with its bytes`;
   return new VarveError('GC_EPOCH_STALE', message, { txid, gcEpoch, current });
 }

@@ -278,7 +278,8 @@ describe('Submitter, when the log misbehaves', () => {
 
   it('says that fences have passed the record, when they have', async () => {
     const { submitter, log, projector } = await running();
-    const fence = (n: number) => ({ type: 'gc.fence.v1', txid: txidOf(`fence ${n}`), gcId: 'g', blobs: [] }) as const;
+    const fence = (n: number) =>
+      ({ type: 'gc.fence.v1', txid: txidOf(`fence ${n}`), gcEpoch: n - 1, gcId: `g${n}`, blobs: [] }) as const;
     await log.append(0, [recordBytes(fence(1)), recordBytes(fence(2))]);
     await projector.caughtUp();
     const stale = submitter.submit(draft({ gcEpoch: 0 }), context);

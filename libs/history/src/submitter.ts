@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { VarveError, isVarveError } from '#core/error';
 import type { Proposal, TransactionCancel } from '#core/event';
 import { encodeEvent } from '#core/event-codec';
-import type { OutcomeRow } from '#core/graph-row';
+import { oldestEpoch, type OutcomeRow } from '#core/graph-row';
 import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
@@ -12,7 +12,7 @@ import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import { type Content, type ProposalDraft, splitDraft } from './draft.js';
 import { Outcomes } from './outcomes.js';
-import { checkContext, checkSize, staleEpoch, staleRef, unknownOutcome } from './refusal.js';
+import { checkContext, checkSize, expiredOutcome, staleEpoch, staleRef, unknownOutcome } from './refusal.js';
 import { Sender } from './sender.js';
 import { partOf, transactionOf, tryOf } from './transaction-id.js';
 import type { WriteContext, Written } from './write.js';
@@ -49,13 +49,16 @@ export class Submitter {
 
   /**
    * When it returns, the write is durable and projected. When it throws with a code of the fold's, it never takes
-   * effect; with OUTCOME_UNKNOWN or CANCELLED (the detail has the transaction) it may have: the same call with the same
-   * idempotency key tells.
+   * effect; with OUTCOME_UNKNOWN, OUTCOME_EXPIRED or CANCELLED (the detail has the transaction) it may have: the same call
+   * with the same idempotency key tells, while the outcome is kept.
    * @throws what the fold rejects with; REPOSITORY_UNKNOWN, REF_STALE, IDEMPOTENCY_KEY_REUSED, LIMIT_EXCEEDED,
-   * STORAGE_FULL (nothing was appended), GC_EPOCH_STALE, OUTCOME_UNKNOWN, CANCELLED
+   * STORAGE_FULL (nothing was appended), GC_EPOCH_STALE, OUTCOME_UNKNOWN, OUTCOME_EXPIRED, CANCELLED
    */
   async submit(draft: ProposalDraft, context: WriteContext): Promise<Written> {
     checkContext(context);
+    // Before the outcome is looked for: one that is found missing was not given before this epoch, or is forgotten, so
+    // no copy of what is sent now can be judged when it is. @see event-log 1.6 rule 2
+    const gcEpoch = draft.gcEpoch ?? (await this.#gcEpoch(draft.repo));
     // The refs first, the outcome second: the other order could take an outcome's own effect for a lost race.
     const lost = await this.#whatIsLost(draft);
     const isKeyed = context.idempotencyKey !== null;
@@ -64,7 +67,6 @@ export class Submitter {
     if (lost) throw lost;
 
     const txid = known ? nextOf(known) : this.#randomTransaction();
-    const gcEpoch = draft.gcEpoch ?? (await this.#gcEpoch(draft.repo));
     const { before, last } = splitDraft(draft);
     const commits = [];
     // One after the other: a commit is proposed only when its parents are known to be accepted.
@@ -87,14 +89,18 @@ export class Submitter {
     return row && !isBlobGone(row) ? this.#answer(row, context, true) : undefined;
   }
 
-  /** Appends `tx.cancel`: afterwards `target` has an outcome, if only that it was cancelled. */
-  async cancel(repo: RepositoryName, target: string, context: WriteContext): Promise<void> {
+  /** Appends `tx.cancel`: afterwards `target` has an outcome, if only that it was cancelled. @throws OUTCOME_EXPIRED */
+  async cancel(
+    repo: RepositoryName,
+    { txid: target, gcEpoch: targetEpoch }: { readonly txid: string; readonly gcEpoch: number },
+    context: WriteContext,
+  ): Promise<void> {
     checkContext(context);
     const { actor, request } = context;
     const gcEpoch = await this.#gcEpoch(repo);
     const txid = this.#randomTransaction();
     const row = await this.#decide(
-      { type: 'tx.cancel.v1', txid, repo, actor, request, gcEpoch, target },
+      { type: 'tx.cancel.v1', txid, repo, actor, request, gcEpoch, target, targetEpoch },
       context.signal,
     );
     this.#accepted(row, false);
@@ -172,8 +178,10 @@ export class Submitter {
         const awaited = await listening.until(end, until);
         if (awaited.type === 'decided') return awaited.row;
         if (awaited.type === 'ended' || until.aborted) throw unknownOutcome(event, signal);
-        // Every copy, sent or still on its way, is refused from here on without an outcome.
-        if (awaited.gcEpoch - 1 > event.gcEpoch) throw staleEpoch(event, awaited.gcEpoch);
+        const { partition: row } = awaited;
+        if (oldestEpoch(row) > event.gcEpoch) throw expiredOutcome(event, row);
+        // Every copy, sent or still on its way, is passed over from here on, and none has been judged.
+        if (row.gcEpoch - 1 > event.gcEpoch) throw staleEpoch(event, row.gcEpoch);
       }
     } finally {
       listening.close();

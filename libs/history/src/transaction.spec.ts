@@ -23,9 +23,9 @@ describe('a transaction', () => {
     await history.create();
     const key = { ...context, idempotencyKey: 'key' };
     const { position } = await history.submitter.submit(draft, key);
-    const row = await lookUpTransaction(history.graph, transactionOf(app, 'key'));
+    const row = await lookUpTransaction(history.graph, { txid: transactionOf(app, 'key') });
     expect(row).toMatchObject({ offset: position.offset, outcome: { type: 'accepted' } });
-    const unknown = lookUpTransaction(history.graph, 'f'.repeat(64));
+    const unknown = lookUpTransaction(history.graph, { txid: 'f'.repeat(64) });
     await expect(unknown).rejects.toMatchObject({ code: 'TRANSACTION_UNKNOWN' });
     await history.close();
   });
@@ -54,7 +54,7 @@ describe('a transaction', () => {
     await history.log.append(0, late);
     await history.projector.caughtUp();
     expect(await history.graph.ref(app, main)).toMatchObject({ commit: genesis.id });
-    expect(await lookUpTransaction(history.graph, txid)).toEqual(row);
+    expect(await lookUpTransaction(history.graph, { txid })).toEqual(row);
     await history.close();
   });
 

@@ -7,7 +7,10 @@ export interface WriteContext {
   readonly actor: Actor;
   /** Shown by the reflog; at most `limit.commitTextBytesMax`. */
   readonly reason: string;
-  /** The same key means the same write, on any instance, for ever. Null: every call is a write of its own. */
+  /**
+   * The same key means the same write, on any instance, until its outcome is forgotten: with the third garbage
+   * collection after it, so for two days or more where there is one a day. Null: every call is a write of its own.
+   */
   readonly idempotencyKey: string | null;
   /** Digest (hex) of the request, to tell a retry from another request under the same key. */
   readonly request: string | null;

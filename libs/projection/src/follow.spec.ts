@@ -172,6 +172,34 @@ describe('Projector', () => {
     });
   });
 
+  it('halts at a record far ahead of its clock, with what is before it projected, and goes on when the clock is there', async () => {
+    let logTime = 1_000;
+    let now = 1_000;
+    const log = openMemoryEventLog({ now: () => logTime });
+    const graph = openMemoryGraphStore();
+    const alarms: VarveError[] = [];
+    await log.append(0, [create]);
+    logTime += limit.aheadMsMax;
+    await log.append(0, batches(1));
+    logTime += 1;
+    await log.append(0, batches(2, 1));
+    const options = { log, graph, clock: { now: () => now }, onAlarm: (alarm: VarveError) => void alarms.push(alarm) };
+    await projecting(options, async (projector) => {
+      await expect(projector.caughtUp()).rejects.toMatchObject({
+        code: 'LOG_TIME_AHEAD',
+        message: expect.stringMatching(/record 3 .* set the clock that is wrong/),
+        detail: { partition: 0, offset: 3, time: logTime, now },
+      });
+      expect(projector.halted?.code).toBe('LOG_TIME_AHEAD');
+      expect((await graph.checkpoint(0)).offset).toBe(2);
+      now += 1;
+      while (projector.halted) await new Promise((resolve) => void setTimeout(resolve, 5));
+      await projector.caughtUp();
+      expect((await graph.checkpoint(0)).offset).toBe(4);
+    });
+    expect(alarms.map(({ code }) => code)).toEqual(['LOG_TIME_AHEAD']);
+  });
+
   it('fills a graph again that has lost everything, also when nothing is appended', async () => {
     const log = openMemoryEventLog(clock);
     await log.append(0, [create, ...batches(300)]);

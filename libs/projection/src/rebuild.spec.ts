@@ -1,6 +1,7 @@
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { stateDigestOf } from '#core/state-digest';
+import type { Clock } from '#ports/clock';
 import type { EventLog } from '#ports/event-log';
 import type { GraphStore } from '#ports/graph-store';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../../../test/fixture/event-builder.js';
 import { wrapLog } from '../../../test/fixture/wrapped-stores.js';
 import { Projector } from './follow.js';
+import { compareGraph } from './compare-graph.js';
 import { rebuild, verify } from './rebuild.js';
 
 const clock = { now: () => 1_000 };
@@ -24,8 +26,11 @@ const root = commitOn([], 'root');
 const create = recordBytes(repoCreate(txidOf('create'), { commits: [root], updates: [move(main, absent, root.id)] }));
 const batch = (n: number) => recordBytes(commitBatch(txidOf(`batch ${n}`), { blobs: [layerBlob(`${n}`)] }));
 
-async function filled(partitionCount = 1): Promise<{ log: EventLog; graph: GraphStore; projector: Projector }> {
-  const log = openMemoryEventLog(clock, partitionCount);
+async function filled(
+  partitionCount = 1,
+  time: Clock = clock,
+): Promise<{ log: EventLog; graph: GraphStore; projector: Projector }> {
+  const log = openMemoryEventLog(time, partitionCount);
   const graph = openMemoryGraphStore(partitionCount);
   for (let partition = 0; partition < partitionCount; partition += 1) {
     await log.append(partition, [create, ...Array.from({ length: 600 }, (_, n) => batch(n))]);
@@ -63,6 +68,21 @@ describe('rebuild', () => {
       stateDigest: stateDigestOf(digests),
       sameAsBefore: true,
     });
+    await projector.stop();
+  });
+
+  it('gives the same, and finds no difference, where outcomes are forgotten', async () => {
+    let now = 1_000;
+    const { log, graph, projector } = await filled(1, { now: () => now });
+    for (let n = 1; n <= 4; n += 1) {
+      now += 86_400_000;
+      const collection = { txid: txidOf(`fence ${n}`), gcId: `g${n}`, gcEpoch: n - 1, blobs: [] };
+      await log.append(0, [recordBytes({ type: 'gc.fence.v1', ...collection }), batch(1_000 + n)]);
+    }
+    await projector.caughtUp();
+    expect(await graph.outcome(0, txidOf('batch 1'))).toBeUndefined();
+    for await (const line of compareGraph({ log, graph })) expect(line.type).toBe('replayed');
+    expect(await rebuild({ log, graph })).toMatchObject({ records: 610, sameAsBefore: true });
     await projector.stop();
   });
 

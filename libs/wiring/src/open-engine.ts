@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
 import { lockFolder } from '#adapters/sqlite/folder-lock';
 import { isVarveError, type VarveError } from '#core/error';
 import type { Engine } from '#edge/engine';
@@ -30,7 +31,7 @@ import { healthOf } from './store-health.js';
 import { keepSwept } from './sweep-staging.js';
 import { systemClock } from './system-clock.js';
 import { startTarballWork } from './tarball-work.js';
-import { createLogger } from './telemetry.js';
+import { alarmed, createLogger } from './telemetry.js';
 import { version } from './version.js';
 
 /** An engine that runs, and how it ends. */
@@ -74,20 +75,21 @@ export async function openEngine(
     // A store that processes share is swept by those who work behind the doors: a gateway has better things to do.
     const swept = role === 'gateway' ? 0 : await blobs.sweepStaging();
     const stores = { log, graph, blobs, jobs };
-    const projector = role === 'standalone' ? await startProjector(stores, opened) : undefined;
+    const logger = createLogger(config.logLevel);
+    const projector = role === 'standalone' ? await startProjector(stores, logger, opened) : undefined;
     const watches = isServer(config.graph) ? [await watch(stores, opened)] : [];
     const standing = standingOf([...(projector ? [projector] : []), ...watches]);
     const { treeCacheBytes, gcGraceMs } = config;
     const engine = composeEngine(stores, { standing, treeCacheBytes, gcGraceMs }, opened);
     if (role === 'standalone') {
-      const logger = createLogger(config.logLevel);
       const run: Engine['collect'] = (options) => engine.collect(options);
       keepCollected({ run, graph, clock: systemClock, random: Math.random, periodMs: config.gcMs, logger }, opened);
       startTarballWork(engine, { jobs, budgetBytes: config.tarballBudgetBytes, logger }, opened);
       if (isServer(config.blobStore)) keepSwept(blobs, logger, opened);
     }
     // Of a log that is not the one it was, there is nothing to be signed; the server says so, and what the graph still has.
-    const isAudited = role === 'gateway' || standing.failure() === undefined;
+    // One that is ahead of the clock is waited for.
+    const isAudited = role === 'gateway' || [undefined, 'LOG_TIME_AHEAD'].includes(standing.failure()?.code);
     const audit = isAudited ? await openAudit(config, { stores, role }, opened) : undefined;
     const failures = [projector?.failed, audit?.writer?.failed].filter((each) => each !== undefined);
     const failed = failures.length === 0 ? new Promise<never>(() => undefined) : Promise.race(failures);
@@ -156,17 +158,19 @@ interface StandingProjector extends Standing {
   readonly failed: Promise<VarveError>;
 }
 
-async function startProjector(stores: Stores, opened: AsyncDisposableStack): Promise<StandingProjector> {
-  const projector = new Projector(stores);
+async function startProjector(
+  stores: Stores,
+  logger: Logger,
+  opened: AsyncDisposableStack,
+): Promise<StandingProjector> {
+  const projector = new Projector({ ...stores, clock: systemClock, onAlarm: alarmed(logger) });
   projector.start();
   opened.defer(() => projector.stop());
-  let failure: VarveError | undefined;
-  void projector.failure.then((reason) => (failure = reason));
   const caughtUp = projector.caughtUp().catch(onlyItsFailure);
   // Without room it would wait for some, and open no door meanwhile.
   const full = await Promise.race([caughtUp, projector.full]);
   if (full) throw full;
-  return { failed: projector.failure, failure: () => failure, behind: () => undefined };
+  return { failed: projector.failure, failure: () => projector.halted, behind: () => undefined };
 }
 
 async function checkLog({ log, graph }: Pick<Stores, 'log' | 'graph'>): Promise<void> {

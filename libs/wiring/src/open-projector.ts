@@ -6,6 +6,8 @@ import type { Config } from './config.js';
 import { openEventLog, openGraph } from './open-stores.js';
 import type { RunningProcess } from './running-process.js';
 import { healthOf } from './store-health.js';
+import { systemClock } from './system-clock.js';
+import { alarmed, createLogger } from './telemetry.js';
 
 /**
  * Opens the log and the graph and follows the one into the other. A second process on the same graph is a hot standby:
@@ -18,7 +20,8 @@ export async function openProjector(config: Config): Promise<RunningProcess> {
     opened.defer(() => log.close());
     const graph = await openGraph(config.graph, log);
     opened.defer(() => graph.close());
-    const projector = new Projector({ log, graph });
+    const onAlarm = alarmed(createLogger(config.logLevel));
+    const projector = new Projector({ log, graph, clock: systemClock, onAlarm });
     projector.start();
     opened.defer(() => projector.stop());
     const health = projectorHealth(projector, { log, graph });

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { destination, type Logger, pino } from 'pino';
+import type { VarveError } from '#core/error';
 import { renderingOf } from '#edge/error-rendering';
 import type { EndedCall } from '#edge/grpc/calls';
 import { failureOf } from '#edge/rest/request-failure';
@@ -14,6 +15,11 @@ export function createLogger(level: LogLevel): Logger {
 }
 
 /** One line for each request when it is over, however it ended; the fields are words of the glossary. */
+/** What a projector says when it stops for a while. */
+export function alarmed(logger: Logger): (alarm: VarveError) => void {
+  return (alarm) => logger.error({ code: alarm.code, err: alarm }, `halted: ${alarm.message}`);
+}
+
 export function logRequests(http: FastifyInstance, logger: Logger): void {
   http.addHook('onRequest', (request, reply, done) => {
     // The framework's own hook at the end is not called when the client has left.

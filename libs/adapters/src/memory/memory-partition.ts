@@ -9,6 +9,7 @@ import {
   isNamedCopy,
   type LayerRow,
   newPartition,
+  keptStretches,
   type OutcomeRow,
   type PartitionRow,
   type ReflogRow,
@@ -35,7 +36,8 @@ export interface MemoryRepository {
 /** The rows of one partition of one generation, in maps. */
 export class MemoryPartition implements StoredFacts {
   readonly repositories = new Map<RepositoryName, MemoryRepository>();
-  readonly #outcomes = new Map<string, OutcomeRow>();
+  /** By stretch, so that those of one are forgotten at once. */
+  readonly #outcomes = new Map<number, Map<string, OutcomeRow>>();
   readonly #layers = new Map<DiffId, LayerRow>();
   readonly #blobs = new Map<Digest, readonly BlobRow[]>();
   checkpoint: Checkpoint = {
@@ -80,7 +82,12 @@ export class MemoryPartition implements StoredFacts {
   }
 
   outcome(txid: string): OutcomeRow | undefined {
-    return this.#outcomes.get(txid);
+    const { first, last } = keptStretches(this.partition());
+    for (let stretch = last; stretch >= first; stretch -= 1) {
+      const row = this.#outcomes.get(stretch)?.get(txid);
+      if (row) return row;
+    }
+    return undefined;
   }
 
   layer(diffId: DiffId): LayerRow | undefined {
@@ -100,7 +107,7 @@ export class MemoryPartition implements StoredFacts {
   #set(change: Change): void {
     switch (change.type) {
       case 'partition':
-        this.checkpoint = { ...this.checkpoint, partition: change.after };
+        this.#setPartition(change.after);
         return;
       case 'repository':
         this.#setRepository(change.after);
@@ -115,7 +122,7 @@ export class MemoryPartition implements StoredFacts {
         this.#repository(change.after.repo).reflog.push(change.after);
         return;
       case 'outcome':
-        this.#outcomes.set(change.after.txid, change.after);
+        this.#setOutcome(change.after);
         return;
       case 'layer':
         this.#layers.set(change.after.diffId, change.after);
@@ -126,6 +133,17 @@ export class MemoryPartition implements StoredFacts {
       default:
         unreachable(change);
     }
+  }
+
+  #setPartition(partition: PartitionRow): void {
+    this.checkpoint = { ...this.checkpoint, partition };
+    const { first } = keptStretches(partition);
+    for (const stretch of this.#outcomes.keys()) if (stretch < first) this.#outcomes.delete(stretch);
+  }
+
+  #setOutcome(row: OutcomeRow): void {
+    const rows = this.#outcomes.get(row.stretch) ?? new Map<string, OutcomeRow>();
+    this.#outcomes.set(row.stretch, rows.set(row.txid, row));
   }
 
   #setRepository(row: RepositoryRow): void {

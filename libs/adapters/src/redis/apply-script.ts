@@ -15,7 +15,7 @@ export const write = {
   set: 4,
   /** key, field, what the copy starts with, the copy or nothing */
   copy: 5,
-  /** txid, value */
+  /** stretch, txid, value */
   outcome: 6,
   /** key, member: into a set in the order of its members */
   include: 7,
@@ -23,27 +23,37 @@ export const write = {
   exclude: 8,
 } as const;
 
+/** Buckets of the first entries and of those that come later. */
+const fewBuckets = 16;
+const manyBuckets = 4_096;
+
+/** Keys of forgotten outcomes that one batch removes: more than it makes, and well below a millisecond. */
+const keysRemovedMax = 512;
+
 /**
  * Applies one batch, as a compare-and-swap on the offset of the checkpoint. Redis takes back nothing of a script that
  * fails half-way, so all that can be wrong is looked at first, and out of memory is refused at the first write or not at
  * all: it writes everything or nothing. It may run twice, when a connection breaks under it: the second time the offset
  * is another one.
  *
+ * Outcomes of stretches that are forgotten answer nobody any more; their keys are removed some at a time.
+ *
  * KEYS: the live pointer, the checkpoint. ARGV: 'live' or 'build', the generation, what its keys start with, the offset
- * before, the fields of the checkpoint (4; no partition: as it is), the size of a full chunk of rows, checks, writes,
- * channel, notice.
+ * before, the fields of the checkpoint (4; no partition: as it is), the current stretch and the oldest one that is kept
+ * (without a partition: as they are), the size of a full chunk of rows, checks, writes, channel, notice.
  * Answers `applied`, `elsewhere` (the offset is another one), `gone` (the generation is not live, or lost its checkpoint),
  * or what does not hold: the key, what was expected, what was found.
  */
 export const applyScript = `
 if ARGV[1] == 'live' and redis.call('GET', KEYS[1]) ~= ARGV[2] then return {'gone'} end
 local start = ARGV[3]
-local before = redis.call('HMGET', KEYS[2], 'offset', 'outcomes')
+local before = redis.call('HMGET', KEYS[2], 'offset', 'stretch', 'kept')
 if not before[1] then return {'gone'} end
 if before[1] ~= ARGV[4] then return {'elsewhere'} end
-local outcomes = tonumber(before[2])
+-- How many outcomes of an stretch there are.
+local function outcomesOf(stretch) return tonumber(redis.call('HGET', KEYS[2], 'outcomes:' .. stretch) or 0) end
 
-local checks, at = ARGV[10], 1
+local checks, at = ARGV[12], 1
 while at <= #checks do
   local kind, key, expected, found = string.byte(checks, at), nil, nil, nil
   if kind == ${check.repository} then
@@ -56,17 +66,18 @@ while at <= #checks do
   end
   if found ~= expected then return {'broken', kind, key, expected, found} end
 end
-local openOutcomes = start .. 'o:' .. math.floor(outcomes / ${outcomesPerChunk})
-local inOpen = redis.call('LLEN', openOutcomes)
-if inOpen ~= outcomes % ${outcomesPerChunk} then
-  return {'broken', ${check.listLength}, 'o:' .. math.floor(outcomes / ${outcomesPerChunk}), outcomes % ${outcomesPerChunk}, inOpen}
+local open = outcomesOf(before[2])
+local openKey = 'o:' .. before[2] .. ':' .. math.floor(open / ${outcomesPerChunk})
+local inOpen = redis.call('LLEN', start .. openKey)
+if inOpen ~= open % ${outcomesPerChunk} then
+  return {'broken', ${check.listLength}, openKey, open % ${outcomesPerChunk}, inOpen}
 end
 
 redis.call('HSET', KEYS[2], 'offset', ARGV[5], 'record', ARGV[6], 'state', ARGV[7])
-if ARGV[8] ~= '' then redis.call('HSET', KEYS[2], 'partition', ARGV[8]) end
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[2], 'partition', ARGV[8], 'stretch', ARGV[9], 'kept', ARGV[10]) end
 
-local chunkBytes = tonumber(ARGV[9])
-local writes = ARGV[11]
+local chunkBytes = tonumber(ARGV[11])
+local writes = ARGV[13]
 at = 1
 while at <= #writes do
   local kind = string.byte(writes, at)
@@ -107,17 +118,37 @@ while at <= #writes do
     key, value, at = struct.unpack('>I4c0I4c0', writes, at)
     redis.call('ZREM', start .. key, value)
   else
-    local txid
-    txid, value, at = struct.unpack('>I4c0I4c0', writes, at)
-    redis.call('RPUSH', start .. 'o:' .. math.floor(outcomes / ${outcomesPerChunk}), value)
+    local stretch, txid
+    stretch, txid, value, at = struct.unpack('>I4c0I4c0I4c0', writes, at)
+    local number = redis.call('HINCRBY', KEYS[2], 'outcomes:' .. stretch, 1) - 1
+    redis.call('RPUSH', start .. 'o:' .. stretch .. ':' .. math.floor(number / ${outcomesPerChunk}), value)
     local digits = string.format('%02x%02x', string.byte(txid, 1, 2))
-    local bucket = string.sub(digits, 1, outcomes < ${fewEntries} and 1 or 3)
-    redis.call('APPEND', start .. 't:' .. bucket, string.sub(txid, 1, 4) .. struct.pack('>I4', outcomes))
-    outcomes = outcomes + 1
+    local bucket = stretch .. ':' .. string.sub(digits, 1, number < ${fewEntries} and 1 or 3)
+    redis.call('APPEND', start .. 't:' .. bucket, string.sub(txid, 1, 4) .. struct.pack('>I4', number))
   end
 end
-redis.call('HSET', KEYS[2], 'outcomes', outcomes)
+
+-- The oldest stretch of which there are keys, and how many of its keys are removed.
+local kept = tonumber(ARGV[10] ~= '' and ARGV[10] or before[3])
+local removing = redis.call('HMGET', KEYS[2], 'removing', 'removed')
+local stretch, removed = tonumber(removing[1] or 0), tonumber(removing[2] or 0)
+if stretch < kept then
+  local count = outcomesOf(stretch)
+  local chunks = math.ceil(count / ${outcomesPerChunk})
+  local keys = chunks + (count > ${fewEntries} and ${fewBuckets + manyBuckets} or ${fewBuckets})
+  local last = math.min(keys, removed + ${keysRemovedMax})
+  for number = removed, last - 1 do
+    local bucket = number - chunks
+    if bucket < 0 then redis.call('UNLINK', start .. 'o:' .. stretch .. ':' .. number)
+    elseif bucket < ${fewBuckets} then redis.call('UNLINK', start .. 't:' .. stretch .. ':' .. string.format('%x', bucket))
+    else redis.call('UNLINK', start .. 't:' .. stretch .. ':' .. string.format('%03x', bucket - ${fewBuckets})) end
+  end
+  if last == keys then
+    redis.call('HSET', KEYS[2], 'removing', stretch + 1, 'removed', 0)
+    redis.call('HDEL', KEYS[2], 'outcomes:' .. stretch)
+  else redis.call('HSET', KEYS[2], 'removed', last) end
+end
 -- Who does not hear of it asks again, so that a listener's trouble is not the writer's.
-if ARGV[13] ~= '' then redis.pcall('PUBLISH', ARGV[12], ARGV[13]) end
+if ARGV[15] ~= '' then redis.pcall('PUBLISH', ARGV[14], ARGV[15]) end
 return {'applied'}
 `;

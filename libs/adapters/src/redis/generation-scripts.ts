@@ -23,7 +23,7 @@ for i = 3, #KEYS do
   if not live or redis.call('EXISTS', checkpoint(live, i - 3)) == 0 then
     made = made or name(ARGV[3])
     redis.call('SADD', KEYS[2], made)
-    redis.call('HSET', checkpoint(made, i - 3), 'offset', -1, 'outcomes', 0)
+    redis.call('HSET', checkpoint(made, i - 3), 'offset', -1, 'stretch', 0, 'kept', 0)
     redis.call('SET', KEYS[i], made)
   end
 end
@@ -43,7 +43,7 @@ local made = name(ARGV[3])
 redis.call('SET', KEYS[1], made, 'PX', ARGV[4])
 redis.call('SADD', KEYS[2], made)
 for partition = 0, tonumber(ARGV[2]) - 1 do
-  redis.call('HSET', checkpoint(made, partition), 'offset', -1, 'outcomes', 0)
+  redis.call('HSET', checkpoint(made, partition), 'offset', -1, 'stretch', 0, 'kept', 0)
 end
 return made
 `;

@@ -8,7 +8,7 @@ import { commitRowsPerChunk } from './commit-row-codec.js';
  * | key | type | content |
  * | --- | --- | --- |
  * | `varve:{p07}:live` | string | the generation that readers use |
- * | …`checkpoint` | hash | offset, record, state, partition, outcomes (how many) |
+ * | …`checkpoint` | hash | offset, record, state, partition; stretch, kept (the oldest one), outcomes of each (how many), what is removed |
  * | …`repos` | hash | name → repository |
  * | …`refs:REPO` | hash | ref → version and commit |
  * | …`c:CHUNK:REPO` | string | rows of 128 commits by seq, fixed width |
@@ -18,14 +18,14 @@ import { commitRowsPerChunk } from './commit-row-codec.js';
  * | …`a:BUCKET:REPO` | string | aliases: first 4 bytes, kind and seq |
  * | …`v:CHUNK:REPO` | list | 64 moves of the reflog by version |
  * | …`r:REF REPO` | string | versions of one ref's moves, u32 |
- * | …`o:CHUNK` | list | 32 outcomes by number, in the order of the log |
- * | …`t:BUCKET` | string | transactions: first 4 bytes and the outcome's number |
+ * | …`o:STRETCH:CHUNK` | list | 32 outcomes of a stretch by number, in the order of the log |
+ * | …`t:STRETCH:BUCKET` | string | transactions: first 4 bytes and the outcome's number |
  * | …`l:BUCKET`, …`d:BUCKET` | hash | layers by diffID, blobs by digest |
  * | …`retired` | sorted set | digest and incarnation of copies that were retired before anything named them |
  *
  * Ids are found by what they start with, and told apart by the rows themselves, which have them in full.
  */
-export const graphFormat = 2;
+export const graphFormat = 3;
 
 export const bytesPerChunk = 32;
 export const movesPerChunk = 64;

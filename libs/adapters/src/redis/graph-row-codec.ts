@@ -12,13 +12,13 @@ import { PackReader, type PackWriter } from './packed.js';
 
 const digestPrefix = 'sha256:'.length;
 
-export function packPartition({ rules, gcEpoch, fencedAt, time }: PartitionRow): string {
-  return `${rules} ${gcEpoch} ${fencedAt} ${time}`;
+/** A partition is written once a batch, so it may be legible. */
+export function packPartition(partition: PartitionRow): string {
+  return JSON.stringify(partition);
 }
 
 export function readPartition(text: string): PartitionRow {
-  const [rules, gcEpoch, fencedAt, time] = text.split(' ').map(Number) as [number, number, number, number];
-  return { rules, gcEpoch, fencedAt, time };
+  return JSON.parse(text) as PartitionRow;
 }
 
 /** A repository is written once a batch, so it may be legible. */
@@ -76,13 +76,13 @@ export function readMove(repo: RepositoryName, value: Buffer): ReflogRow {
 
 export function packOutcome(
   writer: PackWriter,
-  { txid, repo, request, offset, time, epoch, outcome }: OutcomeRow,
+  { txid, repo, request, offset, time, stretch, outcome }: OutcomeRow,
 ): void {
   packHex(writer, txid);
   writer
     .f64(offset)
     .f64(time)
-    .f64(epoch)
+    .f64(stretch)
     .text(repo ?? '');
   packHex(writer, request ?? '');
   if (outcome.type === 'rejected') {
@@ -100,10 +100,10 @@ export function packOutcome(
 export function readOutcome(value: Buffer): OutcomeRow {
   const reader = new PackReader(value);
   const txid = readHex(reader);
-  const [offset, time, epoch] = [reader.f64(), reader.f64(), reader.f64()];
+  const [offset, time, stretch] = [reader.f64(), reader.f64(), reader.f64()];
   const repo = (reader.text() || null) as RepositoryName | null;
   const request = readHex(reader) || null;
-  return { txid, repo, request, offset, time, epoch, outcome: readVerdict(reader) };
+  return { txid, repo, request, offset, time, stretch, outcome: readVerdict(reader) };
 }
 
 function readVerdict(reader: PackReader): Outcome {

@@ -95,10 +95,10 @@ export class GraphServer {
     notice: Notice = { channel: '', text: '' },
   ): Promise<Applied> {
     const { kind, generation, partition } = target;
-    const { checks, writes, partition: row } = packBatch(batch.changes);
+    const { checks, writes, partition: row, stretches } = packBatch(batch.changes);
     const start = this.keys.start(generation, partition);
     const keys = [this.keys.live(partition), `${start}checkpoint`];
-    const checkpoint = [batch.offset, batch.recordDigest, batch.stateDigest, row];
+    const checkpoint = [batch.offset, batch.recordDigest, batch.stateDigest, row, ...stretches];
     const written = [commitRowsPerChunk * commitRowBytes, checks, writes, notice.channel, notice.text];
     const words = [kind, generation, start, batch.previousOffset, ...checkpoint, ...written];
     const [answer, ...detail] = await this.#call(() => this.#writer.varveApply(keys.length, ...keys, ...words));

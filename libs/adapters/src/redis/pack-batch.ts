@@ -1,5 +1,12 @@
 import type { Digest } from '#core/digest';
-import { type BlobRow, type Change, isNamedCopy, type PartitionRow, type RepositoryRow } from '#core/graph-row';
+import {
+  type BlobRow,
+  type Change,
+  isNamedCopy,
+  keptStretches,
+  type PartitionRow,
+  type RepositoryRow,
+} from '#core/graph-row';
 import { check, write } from './apply-script.js';
 import { commitRowBytes, commitRowsPerChunk, hasMoreParents, packCommitRow, packSeqs } from './commit-row-codec.js';
 import {
@@ -34,6 +41,8 @@ type ChangeOf<Type extends Change['type']> = Extract<Change, { type: Type }>;
 export interface PackedBatch {
   /** '' when it stays as it is. */
   readonly partition: string;
+  /** The current stretch and the oldest one whose outcomes are kept; '' when they stay. */
+  readonly stretches: readonly [current: number | '', kept: number | ''];
   readonly checks: Buffer;
   readonly writes: Buffer;
 }
@@ -49,7 +58,11 @@ export function packBatch(changes: readonly Change[]): PackedBatch {
     if (change.type === 'partition') partition = change.after;
     else packing.add(change);
   }
-  return { partition: partition ? packPartition(partition) : '', ...packing.done() };
+  return {
+    partition: partition ? packPartition(partition) : '',
+    stretches: partition ? stretchesIn(partition) : ['', ''],
+    ...packing.done(),
+  };
 }
 
 /** Rows that stand side by side in one string, waiting to be written at once. */
@@ -77,15 +90,13 @@ class BatchPacking {
       case 'reflog':
         return this.#move(change.after);
       case 'outcome': {
-        const { txid } = change.after;
-        this.#value(
-          this.#writes
-            .u8(write.outcome)
-            .u32(txid.length / 2)
-            .hex(txid),
-          packOutcome,
-          change.after,
-        );
+        const { txid, stretch } = change.after;
+        this.#writes
+          .u8(write.outcome)
+          .text(String(stretch))
+          .u32(txid.length / 2)
+          .hex(txid);
+        this.#value(this.#writes, packOutcome, change.after);
         return;
       }
       case 'layer':
@@ -200,6 +211,11 @@ class BatchPacking {
     pack(writes, row);
     writes.end(start);
   }
+}
+
+function stretchesIn(partition: PartitionRow): PackedBatch['stretches'] {
+  const { first, last } = keptStretches(partition);
+  return [last, first];
 }
 
 function isRetiredUnnamed(row: BlobRow | null): boolean {

@@ -57,11 +57,14 @@ end
 
 local function outcome(txid)
   local named = string.char(#txid) .. txid
-  for _, number in ipairs(numbers('t:', txid, '')) do
-    local key = start .. 'o:' .. math.floor(number / ${outcomesPerChunk})
-    local found = redis.call('LINDEX', key, number % ${outcomesPerChunk})
-    if not found then lost = key end
-    if found and string.sub(found, 1, #named) == named then return found end
+  local stretches = redis.call('HMGET', start .. 'checkpoint', 'stretch', 'kept')
+  for stretch = tonumber(stretches[1] or 0), tonumber(stretches[2] or 0), -1 do
+    for _, number in ipairs(numbers('t:' .. stretch .. ':', txid, '')) do
+      local key = start .. 'o:' .. stretch .. ':' .. math.floor(number / ${outcomesPerChunk})
+      local found = redis.call('LINDEX', key, number % ${outcomesPerChunk})
+      if not found then lost = key end
+      if found and string.sub(found, 1, #named) == named then return found end
+    end
   end
   return false
 end

@@ -108,7 +108,7 @@ export function outcomeOf(txid: string, row: SqlRow): OutcomeRow {
     request: row['request'] as string | null,
     offset: row['offset'] as number,
     time: row['time'] as number,
-    epoch: row['epoch'] as number,
+    stretch: row['stretch'] as number,
     outcome: JSON.parse(row['outcome'] as string) as Outcome,
   };
 }
@@ -119,6 +119,8 @@ export function partitionOf(row: SqlRow): PartitionRow {
     gcEpoch: row['gc_epoch'] as number,
     fencedAt: row['fenced_at'] as number,
     time: row['time'] as number,
+    gcRun: row['gc_run'] as string,
+    stretches: JSON.parse(row['stretches'] as string) as PartitionRow['stretches'],
   };
 }
 

@@ -1,19 +1,21 @@
 import type { Database } from './database.js';
 
 /** Raised when tables or digests change: a graph of another version is dropped and made again from the log. */
-export const graphSchemaVersion = 4;
+export const graphSchemaVersion = 5;
 
 /** `VARV`, so that a file of someone else is never taken for a graph and emptied. */
 export const graphApplicationId = 0x56415256;
 
 /**
  * The tables of one generation. A commit and a move of the reflog are keyed by `repository << 32 | number`, so both are
- * appended in order and found by one seek; ids are BLOBs of 32 bytes, so a prefix is a range.
+ * appended in order and found by one seek; ids are BLOBs of 32 bytes, so a prefix is a range. Outcomes lie by stretch, so
+ * that forgotten ones are removed side by side.
  */
 const tables: Readonly<Record<string, string>> = {
   checkpoint: `(
     partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, record_digest TEXT NOT NULL, state_digest TEXT NOT NULL,
-    rules INTEGER NOT NULL, gc_epoch INTEGER NOT NULL, fenced_at INTEGER NOT NULL, time INTEGER NOT NULL) STRICT`,
+    rules INTEGER NOT NULL, gc_epoch INTEGER NOT NULL, fenced_at INTEGER NOT NULL, time INTEGER NOT NULL,
+    gc_run TEXT NOT NULL, stretches TEXT NOT NULL) STRICT`,
   repository: `(
     id INTEGER PRIMARY KEY, repo TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL, default_branch TEXT NOT NULL,
     moves INTEGER NOT NULL, commits INTEGER NOT NULL, floor INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT`,
@@ -38,8 +40,8 @@ const tables: Readonly<Record<string, string>> = {
     repository INTEGER NOT NULL, ref TEXT NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (repository, ref, key)
     ) STRICT, WITHOUT ROWID`,
   outcome: `(
-    txid BLOB PRIMARY KEY, repo TEXT, request TEXT, offset INTEGER NOT NULL, time INTEGER NOT NULL,
-    epoch INTEGER NOT NULL, outcome TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+    stretch INTEGER NOT NULL, txid BLOB NOT NULL, repo TEXT, request TEXT, offset INTEGER NOT NULL, time INTEGER NOT NULL,
+    outcome TEXT NOT NULL, PRIMARY KEY (stretch, txid)) STRICT, WITHOUT ROWID`,
   layer: `(
     diff_id BLOB PRIMARY KEY, tar_bytes INTEGER NOT NULL, encodings TEXT NOT NULL) STRICT, WITHOUT ROWID`,
   blob: `(

@@ -116,8 +116,7 @@ export class GraphTables implements StoredFacts {
   }
 
   outcome(txid: string): OutcomeRow | undefined {
-    const row = this.sql('SELECT * FROM $outcome WHERE txid = ?').get(bytesOfHex(txid));
-    return optional(row, (found) => outcomeOf(txid, found));
+    return optional(this.sql(findOutcome).get(bytesOfHex(txid)), (row) => outcomeOf(txid, row));
   }
 
   layer(diffId: DiffId): LayerRow | undefined {
@@ -142,6 +141,10 @@ export class GraphTables implements StoredFacts {
 /** All but the bytes, which may be long and are seldom wanted. */
 export const commitColumns =
   'c.key, c.id, c.parents, c.depth, c.jump, c.stack_layers, c.chain_id, c.own_bytes, c.virtual_bytes, c.offset';
+
+/** In the stretches that are kept, newest first. */
+const findOutcome = `SELECT o.* FROM $checkpoint c JOIN json_each(c.stretches) s JOIN $outcome o
+  ON o.stretch = s.value ->> 'number' AND o.txid = ? ORDER BY o.stretch DESC LIMIT 1`;
 
 export function optional<Row>(row: SqlRow | undefined, read: (row: SqlRow) => Row): Row | undefined {
   return row === undefined ? undefined : read(row);

@@ -1,14 +1,15 @@
 import { assert } from '#core/error';
-import type {
-  AliasRow,
-  BlobRow,
-  Change,
-  CommitRow,
-  LayerRow,
-  OutcomeRow,
-  PartitionRow,
-  ReflogRow,
-  RepositoryRow,
+import {
+  type AliasRow,
+  type BlobRow,
+  type Change,
+  type CommitRow,
+  type LayerRow,
+  keptStretches,
+  type OutcomeRow,
+  type PartitionRow,
+  type ReflogRow,
+  type RepositoryRow,
 } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import type { Checkpoint, GraphBatch } from '#ports/graph-store';
@@ -38,16 +39,27 @@ export class GraphWriter {
     this.#writeCommits(rows.get('commit') ?? []);
     for (const change of rows.get('ref') ?? []) this.#writeRef(change);
     for (const { after } of rows.get('reflog') ?? []) this.#writeMove(after);
-    for (const { after } of sortedBy(rows.get('outcome') ?? [], (row) => row.after.txid)) this.#writeOutcome(after);
     for (const { after } of sortedBy(rows.get('layer') ?? [], (row) => row.after.diffId)) this.#writeLayer(after);
     for (const change of sortedBy(rows.get('blob') ?? [], blobKey)) this.#writeBlob(change);
-    this.#writeCheckpoint(batch, rows.get('partition')?.at(-1)?.after ?? before.partition);
+    const partition = rows.get('partition')?.at(-1)?.after ?? before.partition;
+    this.#writeOutcomes(rows.get('outcome') ?? [], keptStretches(partition).first);
+    this.#writeCheckpoint(batch, partition);
   }
 
   #writeCheckpoint({ offset, recordDigest, stateDigest }: GraphBatch, row: PartitionRow): void {
     this.#tables
-      .sql('INSERT OR REPLACE INTO $checkpoint VALUES (0, ?, ?, ?, ?, ?, ?, ?)')
-      .run(offset, recordDigest, stateDigest, row.rules, row.gcEpoch, row.fencedAt, row.time);
+      .sql('INSERT OR REPLACE INTO $checkpoint VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(
+        offset,
+        recordDigest,
+        stateDigest,
+        row.rules,
+        row.gcEpoch,
+        row.fencedAt,
+        row.time,
+        row.gcRun,
+        JSON.stringify(row.stretches),
+      );
   }
 
   #writeRepository({ repo, generation, defaultBranch, moves, commits, floor, createdAt }: RepositoryRow): void {
@@ -126,10 +138,22 @@ export class GraphWriter {
     this.#tables.sql('INSERT INTO $reflog_ref VALUES (?, ?, ?)').run(repository, ref, key);
   }
 
-  #writeOutcome({ txid, repo, request, offset, time, epoch, outcome }: OutcomeRow): void {
+  /** Nobody is answered by those before `oldest`; of what there is of them a batch removes some, so that none takes long. */
+  #writeOutcomes(outcomes: readonly ChangeOf<'outcome'>[], oldest: number): void {
+    const kept = outcomes.filter(({ after }) => after.stretch >= oldest);
+    for (const { after } of sortedBy(kept, (row) => row.after.txid)) this.#writeOutcome(after);
+    this.#tables
+      .sql(
+        `DELETE FROM $outcome WHERE (stretch, txid) IN
+         (SELECT stretch, txid FROM $outcome WHERE stretch < ? ORDER BY stretch, txid LIMIT ?)`,
+      )
+      .run(oldest, Math.max(outcomesRemovedMin, kept.length));
+  }
+
+  #writeOutcome({ txid, repo, request, offset, time, stretch, outcome }: OutcomeRow): void {
     this.#tables
       .sql('INSERT INTO $outcome VALUES (?, ?, ?, ?, ?, ?, ?)')
-      .run(bytesOfHex(txid), repo, request, offset, time, epoch, JSON.stringify(outcome));
+      .run(stretch, bytesOfHex(txid), repo, request, offset, time, JSON.stringify(outcome));
   }
 
   #writeLayer({ diffId, tarBytes, encodings }: LayerRow): void {
@@ -157,6 +181,9 @@ export class GraphWriter {
     return id;
   }
 }
+
+/** More than a batch of one record adds, so that what is forgotten does not pile up; a millisecond or two. */
+const outcomesRemovedMin = 512;
 
 /** What `Map.groupBy` makes of changes: under each type, changes of that type. */
 interface Partitioned {

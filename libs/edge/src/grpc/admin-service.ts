@@ -15,7 +15,7 @@ export function adminService(engine: Engine, calls: Calls): Served {
     about: calls.ask(() => about(engine)),
     getState: calls.ask(async () => absent(await serverState(engine))),
     getTransaction: calls.ask(async ({ txid }) => {
-      const row = await lookUpTransaction(engine.graph, txid);
+      const row = await lookUpTransaction(engine.graph, { txid });
       const { repo, position, time } = absent(renderTransaction(engine, row));
       return { txid, repo, position, time, outcome: outcomeMessage(row.outcome) };
     }),

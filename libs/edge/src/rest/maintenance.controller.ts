@@ -30,7 +30,7 @@ export class MaintenanceController {
     fails: ['TRANSACTION_UNKNOWN'],
   })
   async transaction(@Param('txid') txid: string) {
-    return renderTransaction(this.engine, await lookUpTransaction(this.engine.graph, txid));
+    return renderTransaction(this.engine, await lookUpTransaction(this.engine.graph, { txid }));
   }
 
   @Get('state')
