@@ -134,7 +134,9 @@ export class AuditWriter {
       }
       if (isDue) due = performance.now() + intervalMs;
     }
-    if (this.#failure) await store.raise(this.#failure).catch(() => undefined);
+    // One with the wrong key is no reason for others to be alarmed.
+    if (this.#failure && this.#failure.code !== 'CONFIG_INVALID')
+      await store.raise(this.#failure).catch(() => undefined);
   }
 
   /** All trees; and whatever somebody was alarmed about has passed, or this one would have halted too. */

@@ -33,6 +33,8 @@ const listedMsMax = 1_000;
 /** Between the durable step of a publication and the one that shows it. */
 const publicationMs = 300;
 const piecesAhead = 8;
+/** A checkpoint that was listed may be an old one by now, and be gone. */
+const looksMax = 20;
 
 /**
  * Audit trees for any number of processes: what grows lies in Redis, what is full and what was signed in the blob store. A
@@ -261,7 +263,7 @@ class RedisAuditStore implements AuditStore {
   /** Puts a tree back to its last durable checkpoint when Redis is behind that; true when it was. */
   async #catchUp(number: number, listedMs: number): Promise<boolean> {
     const tree = this.#tree(number);
-    for (let ageMs = listedMs, looks = 0; ; ageMs = 0, looks += 1) {
+    for (let ageMs = listedMs, looks = 0; looks < looksMax; ageMs = 0, looks += 1) {
       const places = (await this.#list(ageMs)).filter((place) => place.tree === number);
       const last = Math.max(0, ...places.map((place) => place.number));
       const state = await this.#call(() => tree.state());
@@ -276,6 +278,8 @@ class RedisAuditStore implements AuditStore {
       await this.#restore(tree, kept);
       return true;
     }
+    const message = `the blob store names checkpoints of audit tree ${number} that it does not hold: ask again`;
+    throw new VarveError('UNAVAILABLE', message, { tree: number });
   }
 
   async #restore(tree: RedisAuditTree, kept: KeptCheckpoint): Promise<void> {
