@@ -12,7 +12,9 @@ export interface Scenario {
   readonly faulty: { readonly log: boolean; readonly graph: boolean; readonly blobs: boolean };
   /** What happens to processes and stores: where some of it does not, the rest gets further. */
   readonly troubles: readonly TroubleKind[];
-  /** A process that freezes goes on within so long. */
+  /** An answer of the graph that hangs comes within so long; 0: none hangs. */
+  readonly hangMsMax: number;
+  /** A gateway that freezes goes on within so long. */
   readonly frozenMsMax: number;
 }
 
@@ -42,7 +44,8 @@ export function scenarioOf({ pick }: Scheduler): Scenario {
     collectorCount: hasBlobs ? (pick(3) === 0 ? 2 : 1) : 0,
     wishTypes: hasBlobs ? ofLayers : ofRefs,
     faulty: { log: pick(calm) > 0, graph: pick(calm) > 0, blobs: pick(calm) > 0 },
-    troubles: troubleKinds.filter((kind) => kind === 'nothing' || pick(3) > 0),
+    troubles: troubleKinds.filter((kind) => kind === 'nothing' || pick(3) > (hasBlobs ? 1 : 0)),
+    hangMsMax: hasBlobs && pick(2) > 0 ? 8_000 : 0,
     frozenMsMax: hasBlobs && pick(2) > 0 ? 5_000 : 1_500,
   };
 }

@@ -27,6 +27,8 @@ export class SimulatedBlobs {
   isFaulty = true;
   /** Calls that will still take effect, whoever made them. */
   late = 0;
+  /** How many copies are gone. */
+  deleted = 0;
   /** Is told before a copy is deleted. */
   onDelete: (copy: BlobAddress) => void = () => undefined;
   readonly #scheduler: Scheduler;
@@ -89,7 +91,7 @@ export class SimulatedBlobs {
 
   #delete(address: BlobAddress | DerivedAddress): void {
     if (!isDerived(address)) this.onDelete(address);
-    this.#held.delete(nameOf(address));
+    if (this.#held.delete(nameOf(address))) this.deleted += 1;
     this.#scheduler.note(`${nameOf(address)} is gone`);
   }
 

@@ -95,7 +95,7 @@ export class Client {
       name,
       type,
       // Who does not say what it expects may be refused by one gateway and served by another, under one key as well.
-      key: known && type !== 'read' && pick(3) > 0 ? name : null,
+      key: known && type !== 'read' && pick(3) > (type === 'move' ? 0 : 1) ? name : null,
       expect: known && type !== 'read' && pick(5) > 0 ? known : undefined,
       isCurrent: pick(2) === 0 || known === undefined,
       layer: withLayer.has(type) ? (layers[pick(layers.length)] ?? null) : null,
@@ -113,8 +113,8 @@ export class Client {
   #place(type: WishType): Place {
     const { pick } = this.#scheduler;
     const place = this.#places[pick(3) > 0 ? 0 : pick(this.#places.length)] as Place;
-    // A commit needs a branch.
-    const isThere = type === 'move' || type === 'read' || this.#known.get(keyOf(place))?.value.commit;
+    // A layer is worth a branch that is there.
+    const isThere = !withLayer.has(type) || this.#known.get(keyOf(place))?.value.commit;
     return isThere ? place : { ...place, ref: main };
   }
 

@@ -40,7 +40,7 @@ export class CollectorProcess {
     while (actor.state !== 'dead') {
       await scheduler.sleep(scheduler.pick(pauseMsMax(this.#runs)));
       try {
-        await collectAs(actor, this.#stores);
+        await collectAs(actor, this.#stores, outcomeWaitMs);
         this.#runs += 1;
       } catch (error) {
         if (isVarveError(error) && passing.has(error.code)) continue;
@@ -55,7 +55,11 @@ export class CollectorProcess {
 const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 'STORAGE_FULL']);
 
 /** One run, from the listing to the last record. */
-export async function collectAs(actor: Actor, { scheduler, log, graph, blobs, wrapGateway }: Stores): Promise<void> {
+export async function collectAs(
+  actor: Actor,
+  { scheduler, log, graph, blobs, wrapGateway }: Stores,
+  outcomeWaitMs: number,
+): Promise<void> {
   const random = (sizeBytes: number) => Uint8Array.from({ length: sizeBytes }, () => scheduler.pick(256));
   // No clock is right; without grace none matters.
   const clock = { now: () => scheduler.now - 1_000 + scheduler.pick(2_000) };

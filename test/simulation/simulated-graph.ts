@@ -21,6 +21,8 @@ interface Building {
  */
 export class SimulatedGraph {
   isFaulty = true;
+  /** An answer that hangs comes within so long; 0: none hangs. */
+  hangMsMax = 0;
   /** The store itself, for who checks it. */
   store: GraphStore;
   /** How often it went back. */
@@ -97,7 +99,10 @@ export class SimulatedGraph {
     await this.#scheduler.turn(actor, label);
     if (this.isFaulty && this.#scheduler.chance(60)) throw new VarveError('UNAVAILABLE', 'the graph does not answer');
     const answer = await call();
-    if (this.#scheduler.chance(3)) await this.#scheduler.turn(actor, `${label}: answer`);
+    if (this.hangMsMax > 0 && this.#scheduler.chance(100)) {
+      await this.#scheduler.sleep(this.#scheduler.pick(this.hangMsMax));
+      await this.#scheduler.turn(actor, `${label}: late answer`);
+    } else if (this.#scheduler.chance(3)) await this.#scheduler.turn(actor, `${label}: answer`);
     return answer;
   }
 

@@ -22,11 +22,20 @@ export interface Mutation {
   readonly Submitting?: typeof Submitter;
 }
 
+/** What the clients were told, and how many copies of blobs went: from the store, and then from a partition. */
+export interface Ran {
+  readonly wishes: readonly Wish[];
+  readonly deleted: number;
+  readonly forgotten: number;
+}
+
 const clientCount = 3;
 const wishesPerClient = 4;
 const stepsMax = 30_000;
 /** One to delete what is left, and until copies are forgotten two more fences. */
 const lastCollections = 3;
+/** A projector may still wait for an answer that hangs. */
+const lastWaitMs = 60_000;
 
 /**
  * One run: two gateways, two projectors, three clients and up to two collectors on one log, one graph and one blob
@@ -51,6 +60,7 @@ export class Simulation {
     this.#scheduler = scheduler;
     [log.isFaulty, graph.isFaulty, blobs.isFaulty] = [faulty.log, faulty.graph, faulty.blobs];
     const { wrapGateway = untouched, wrapProjector = untouched, Submitting = Submitter } = mutation;
+    graph.hangMsMax = scenario.hangMsMax;
     this.#stores = { scheduler, log, graph, blobs, hints: [], wrapGateway, wrapProjector, Submitting };
     this.#truth = new Truth({ log, blobs, wrapProjector, onBroken });
     for (let partition = 0; partition < partitionCount; partition += 1) log.store(partition, [firstRecord]);
@@ -75,8 +85,8 @@ export class Simulation {
     );
   }
 
-  /** What the clients were told. @throws BrokenLaw, with the trace */
-  static async run(seed: number, mutation: Mutation = {}): Promise<readonly Wish[]> {
+  /** @throws BrokenLaw, with the trace */
+  static async run(seed: number, mutation: Mutation = {}): Promise<Ran> {
     const scheduler = new Scheduler(seed);
     try {
       return await inVirtualTime(scheduler, () => new Simulation(scheduler, mutation).#run());
@@ -87,7 +97,7 @@ export class Simulation {
     }
   }
 
-  async #run(): Promise<readonly Wish[]> {
+  async #run(): Promise<Ran> {
     await this.#wait(() => this.#isProjected());
     const wishing = Promise.all(this.#clients.map((client) => client.run(wishesPerClient)));
     let isDone = false;
@@ -106,7 +116,7 @@ export class Simulation {
       collect: () => this.#collect(),
     });
     this.#checkHalted();
-    return wishes;
+    return { wishes, deleted: this.#stores.blobs.deleted, forgotten: this.#truth.forgotten };
   }
 
   /** From here on nothing fails, and everything that was late arrives. */
@@ -115,6 +125,7 @@ export class Simulation {
     const { gateways, projectors, collectors } = this.#processes;
     this.#scheduler.note('nothing goes wrong from here on');
     for (const store of [log, graph, blobs]) store.isFaulty = false;
+    graph.hangMsMax = 0;
     this.#scheduler.isHasty = false;
     for (const collector of collectors) collector.end();
     for (const { actor } of [...gateways, ...projectors]) actor.state = 'awake';
@@ -128,7 +139,7 @@ export class Simulation {
     if (collectors.length === 0) return;
     projectors[1].actor.state = 'frozen';
     for (let n = 0; n < lastCollections; n += 1)
-      await this.#awaited(collectAs(newActor(`last collector ${n}`), this.#stores));
+      await this.#awaited(collectAs(newActor(`last collector ${n}`), this.#stores, lastWaitMs));
     await this.#awaited(this.#projected());
   }
 

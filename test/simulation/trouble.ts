@@ -13,6 +13,7 @@ export interface Processes {
 }
 
 const everyMsMax = 200;
+const othersFrozenMsMax = 1_000;
 
 /** What happens to processes and stores, every now and then. */
 export class Trouble {
@@ -47,18 +48,18 @@ export class Trouble {
     if (kind === 'gateway dies') gateway.die();
     if (kind === 'projector dies') projector.die();
     if (kind === 'collector dies') collector?.die();
-    if (kind === 'gateway freezes') this.#freeze(gateway.actor);
-    if (kind === 'projector freezes') this.#freeze(projector.actor);
-    if (kind === 'collector freezes' && collector) this.#freeze(collector.actor);
+    if (kind === 'gateway freezes') this.#freeze(gateway.actor, this.#scenario.frozenMsMax);
+    if (kind === 'projector freezes') this.#freeze(projector.actor, othersFrozenMsMax);
+    if (kind === 'collector freezes' && collector) this.#freeze(collector.actor, othersFrozenMsMax);
     if (kind === 'graph goes back') void this.#stores.graph.rollBack();
     if (kind === 'graph is rebuilt' && this.rebuilding === 0) this.#rebuild();
   }
 
-  #freeze(actor: Actor): void {
+  #freeze(actor: Actor, msMax: number): void {
     const { scheduler } = this.#stores;
     scheduler.note(`${actor.name} freezes`);
     actor.state = 'frozen';
-    scheduler.after(scheduler.pick(this.#scenario.frozenMsMax), () => {
+    scheduler.after(scheduler.pick(msMax), () => {
       if (actor.state === 'frozen') actor.state = 'awake';
     });
   }

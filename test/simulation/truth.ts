@@ -24,6 +24,8 @@ interface Watched {
  */
 export class Truth {
   readonly graph: GraphStore;
+  /** Copies that a partition remembers no more. */
+  forgotten = 0;
   readonly #blobs: SimulatedBlobs;
   readonly #named = new Set<string>();
   readonly #at: Projected[] = [];
@@ -64,6 +66,7 @@ export class Truth {
   #see(change: Change): void {
     if (change.type !== 'blob') return;
     const { before, after } = change;
+    if (!after) this.forgotten += 1;
     if (before && isNamedCopy(before)) {
       law(
         'I11',
