@@ -1,31 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { assert, VarveError } from '#core/error';
-import type { AuditBatch, AuditRow, AuditTreeSize } from '#ports/audit-store';
+import type { AuditBatch, AuditRow } from '#ports/audit-store';
 import type { AuditEdge } from './audit-checkpoints.js';
 import { decodeRow, encodeRow, rowHas } from './audit-codec.js';
 import type { AuditPieces } from './audit-pieces.js';
-import { appendScript, publishScript, restoreScript, sealScript } from './audit-scripts.js';
-
-type Arguments = (string | number | Buffer)[];
-
-interface AuditScripts {
-  varveAuditAppend(...args: Arguments): Promise<number>;
-  varveAuditSeal(...args: Arguments): Promise<number>;
-  varveAuditPublish(...args: Arguments): Promise<number>;
-  varveAuditRestore(...args: Arguments): Promise<number>;
-}
-
-/** A connection that knows the scripts. */
-export type AuditClient = Redis & AuditScripts;
-
-export function defineAuditScripts(client: Redis): AuditClient {
-  client.defineCommand('varveAuditAppend', { lua: appendScript, numberOfKeys: 4 });
-  client.defineCommand('varveAuditSeal', { lua: sealScript, numberOfKeys: 4 });
-  client.defineCommand('varveAuditPublish', { lua: publishScript, numberOfKeys: 4 });
-  client.defineCommand('varveAuditRestore', { lua: restoreScript, numberOfKeys: 4 });
-  return client as AuditClient;
-}
+import { type Arguments, type AuditClient, type AuditTreeState, stateFields, stateOf } from './audit-state.js';
 
 /** Rows in a piece are those of a full tile; paths are longer, and asked for one by one. */
 export const rowsPerPiece = 256;
@@ -34,18 +13,6 @@ const fullTileBytes = 256 * 32;
 /** Another process may let go of what is being read: then it lies in a piece. */
 const looksMax = 50;
 const piecesAtOnce = 4;
-
-/** Where a tree is. */
-export interface AuditTreeState extends AuditTreeSize {
-  /** Pieces that Redis has let go of. */
-  readonly rowPieces: number;
-  readonly pathPieces: number;
-  /** How often it was published, and the last checkpoint. */
-  readonly number: number;
-  readonly note: string | undefined;
-  /** Another one when the tree was made anew, or put back. '' before the first entry. */
-  readonly life: string;
-}
 
 /**
  * The right-hand edge of one audit tree in Redis, and its full pieces behind it. What is appended is decided in Redis,
@@ -82,8 +49,7 @@ export class RedisAuditTree {
   }
 
   async state(): Promise<AuditTreeState> {
-    const fields = ['entries', 'moves', 'rows', 'paths', 'number', 'note', 'life'] as const;
-    return stateOf(await this.#client.hmget(this.#keys[0], ...fields));
+    return stateOf(await this.#client.hmget(this.#keys[0], ...stateFields));
   }
 
   async append({ from, rows, paths, tiles }: AuditBatch): Promise<boolean> {
@@ -131,8 +97,9 @@ export class RedisAuditTree {
       if (error) throw error;
       return answer as Readonly<Record<string, unknown>>;
     });
-    const names = ['entries', 'moves', 'rows', 'paths', 'number', 'note', 'life'];
-    const { life, entries, moves, rowPieces, pathPieces } = stateOf(names.map((name) => held[name] as string | null));
+    const { life, entries, moves, rowPieces, pathPieces } = stateOf(
+      stateFields.map((name) => held[name] as string | null),
+    );
     const edge = {
       entries,
       moves,
@@ -247,14 +214,6 @@ export class RedisAuditTree {
 
 function newName(): string {
   return randomBytes(12).toString('hex');
-}
-
-/** From the fields in the order in which they are asked for. */
-function stateOf(held: readonly (string | null | undefined)[]): AuditTreeState {
-  const [entries, moves, rowPieces, pathPieces, number] = held.slice(0, 5).map((text) => Number(text ?? 0)) as [number, number, number, number, number]; // prettier-ignore
-  const counts = { entries, moves, rowPieces, pathPieces, number };
-  for (const [name, count] of Object.entries(counts)) assert(Number.isSafeInteger(count), `${name} is a count`);
-  return { ...counts, note: held[5] ?? undefined, life: held[6] ?? '' };
 }
 
 /** Fields `from` to `to` in order. */
