@@ -33,16 +33,19 @@ export async function awaitPosition(
   for (;;) {
     const { offset } = await graph.checkpoint(position.partition);
     if (offset >= position.offset) return;
-    if (performance.now() >= deadline) {
-      const asked = formatPosition(position);
-      const visible = formatPosition({ ...position, offset: Math.max(offset, 0) });
-      throw new VarveError('NOT_PROJECTED', `position ${asked} is not visible yet: the graph is at ${visible}`, {
-        position: asked,
-        visible: offset < 0 ? null : visible,
-      });
-    }
+    if (performance.now() >= deadline) throw notVisible(position, { ...position, offset });
     await nextApplied(graph, position.partition);
   }
+}
+
+/** The graph is only that far. */
+export function notVisible(position: Position, { offset }: Position): VarveError {
+  const asked = formatPosition(position);
+  const visible = formatPosition({ ...position, offset: Math.max(offset, 0) });
+  return new VarveError('NOT_PROJECTED', `position ${asked} is not visible yet: the graph is at ${visible}`, {
+    position: asked,
+    visible: offset < 0 ? null : visible,
+  });
 }
 
 /** Until the partition moves on, the signal fires, or a little while. */

@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
-import { formatPosition, parsePosition } from '#core/position';
+import { formatPosition, parsePosition, type Position } from '#core/position';
 import type { GraphReader } from '#ports/graph-store';
-import { awaitPosition, type Placed } from '#query/await-position';
+import { awaitPosition, notVisible, type Placed } from '#query/await-position';
+import { problemText } from './problem.filter.js';
 
 /**
  * `Varve-Position` on every answer: how far the graph was when the answer was made, so that a later question with it as
@@ -14,19 +15,39 @@ import { awaitPosition, type Placed } from '#query/await-position';
 export function installPositions(http: FastifyInstance, placed: Placed): void {
   http.addHook('preHandler', async (request) => awaitAsked(placed, request));
   http.addHook('onSend', async (request, reply, payload) => {
-    if (!reply.hasHeader('varve-position')) await addPosition(placed, request, reply);
-    return payload;
+    if (reply.hasHeader('varve-position')) return payload;
+    try {
+      await addPosition(placed, request, reply);
+      return payload;
+    } catch (error) {
+      // One that failed tells of that; what was read from a graph that went back meanwhile is not told.
+      return reply.statusCode >= 500 ? payload : problemText(error, request, reply);
+    }
   });
 }
 
-/** The same for answers that are sent past the framework's hooks. */
+/**
+ * The same for answers that are sent past the framework's hooks.
+ * @throws NOT_PROJECTED when the graph is not any more where the question wanted it: it lost what it had, and may have
+ * answered from what is left
+ */
 export async function addPosition(placed: Placed, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const repo = (request.params as { repo?: string } | undefined)?.repo as RepositoryName | undefined;
+  let now: readonly Position[];
   try {
-    const positions = await positionsOf(placed, repo);
-    if (positions !== undefined) void reply.header('varve-position', positions);
+    now = await placesOf(placed, repo);
   } catch {
     // The graph cannot say where it is; the answer itself says why, or did not need it.
+    return;
+  }
+  const positions = textOf(now);
+  if (positions !== undefined) void reply.header('varve-position', positions);
+  const asked = request.headers['varve-min-position'];
+  if (asked === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return;
+  for (const position of parseList(Array.isArray(asked) ? asked.join() : asked)) {
+    const visible = now.find(({ partition }) => partition === position.partition);
+    if (visible && visible.log === position.log && visible.offset < position.offset)
+      throw notVisible(position, visible);
   }
 }
 
@@ -37,27 +58,40 @@ async function awaitAsked(placed: Placed, request: FastifyRequest): Promise<void
 
 /** Waits for each position of the list. @throws REQUEST_INVALID, NAME_INVALID, POSITION_UNKNOWN, NOT_PROJECTED */
 export async function awaitPositions(placed: Placed, list: string): Promise<void> {
-  const texts = list.split(',').map((text) => text.trim());
-  if (texts.length > placed.graph.partitionCount) {
+  const count = list.split(',').length;
+  if (count > placed.graph.partitionCount) {
     throw new VarveError(
       'REQUEST_INVALID',
-      `Varve-Min-Position has ${texts.length} positions of ${placed.graph.partitionCount} partitions`,
+      `Varve-Min-Position has ${count} positions of ${placed.graph.partitionCount} partitions`,
     );
   }
-  await Promise.all(texts.map((text) => awaitPosition(placed, parsePosition(text))));
+  await Promise.all(parseList(list).map((position) => awaitPosition(placed, position)));
+}
+
+function parseList(list: string): Position[] {
+  return list.split(',').map((text) => parsePosition(text.trim()));
 }
 
 /** How far the graph is, for one repository or for all; undefined before the first record. */
-export async function positionsOf(
-  { graph, log }: Placed,
-  repo: RepositoryName | undefined,
-): Promise<string | undefined> {
+export async function positionsOf(placed: Placed, repo: RepositoryName | undefined): Promise<string | undefined> {
+  return textOf(await placesOf(placed, repo));
+}
+
+/** The same by partition, -1 before its first record. */
+async function placesOf({ graph, log }: Placed, repo: RepositoryName | undefined): Promise<readonly Position[]> {
   const partitions = repo === undefined ? everyPartition(graph) : [partitionOf(repo, graph.partitionCount)];
-  const checkpoints = await Promise.all(partitions.map((partition) => graph.checkpoint(partition)));
-  const positions = checkpoints.flatMap(({ offset }, i) =>
-    offset < 0 ? [] : [formatPosition({ log: log.id, partition: partitions[i] as number, offset })],
+  return Promise.all(
+    partitions.map(async (partition) => ({
+      log: log.id,
+      partition,
+      offset: (await graph.checkpoint(partition)).offset,
+    })),
   );
-  return positions.length === 0 ? undefined : positions.join(', ');
+}
+
+function textOf(places: readonly Position[]): string | undefined {
+  const told = places.filter(({ offset }) => offset >= 0);
+  return told.length === 0 ? undefined : told.map(formatPosition).join(', ');
 }
 
 function everyPartition(graph: GraphReader): number[] {

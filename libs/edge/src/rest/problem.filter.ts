@@ -23,6 +23,12 @@ export function answerProblem(thrown: unknown, request: FastifyRequest, reply: F
     reply.raw.destroy();
     return;
   }
+  void reply.send(problemText(error, request, reply));
+}
+
+/** The failure as the body of an answer, whose status and headers it sets. */
+export function problemText(thrown: unknown, request: FastifyRequest, reply: FastifyReply): string {
+  const error = asVarveError(thrown, { what: `${request.method} ${request.url}`, id: request.id });
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
   const problem = problemOf(error, { conditional: (ifMatch ?? ifNoneMatch) !== undefined });
   if (problem.retryAfter !== undefined) void reply.header('retry-after', problem.retryAfter);
@@ -30,6 +36,6 @@ export function answerProblem(thrown: unknown, request: FastifyRequest, reply: F
   void reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .header('varve-error', problem.code)
-    .send(JSON.stringify(problem));
+    .header('varve-error', problem.code);
+  return JSON.stringify(problem);
 }

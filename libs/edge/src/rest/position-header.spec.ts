@@ -1,0 +1,59 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
+import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { Projector } from '#projection/follow';
+import { app, recordBytes, repoCreate, txidOf } from '../../../../test/fixture/event-builder.js';
+import { wrapGraph } from '../../../../test/fixture/wrapped-stores.js';
+import { installPositions } from './position-header.js';
+
+const log = openMemoryEventLog({ now: () => 1_000 });
+const full = openMemoryGraphStore();
+let held = full;
+let http: FastifyInstance;
+
+beforeAll(async () => {
+  await log.append(0, [recordBytes(repoCreate(txidOf('create')))]);
+  const projector = new Projector({ log, graph: full });
+  projector.start();
+  await projector.caughtUp();
+  await projector.stop();
+  const graph = wrapGraph(full, {
+    checkpoint: (partition) => held.checkpoint(partition),
+    repository: (repo) => held.repository(repo),
+  });
+  http = fastify();
+  installPositions(http, { graph, log });
+  http.get('/kept', async () => ({ known: (await graph.repository(app)) !== undefined }));
+  http.get('/lost', async (_request, reply) => {
+    held = openMemoryGraphStore();
+    return reply.status(404).send({ known: (await graph.repository(app)) !== undefined });
+  });
+});
+beforeEach(() => (held = full));
+afterAll(() => http.close());
+
+const at = (offset: number) => ({ headers: { 'varve-min-position': `${log.id}.0.${offset}` } });
+
+it('answers at a position, and says how far the graph is', async () => {
+  const answer = await http.inject({ url: '/kept', ...at(1) });
+  expect({
+    status: answer.statusCode,
+    json: answer.json<unknown>(),
+    position: answer.headers['varve-position'],
+  }).toEqual({
+    status: 200,
+    json: { known: true },
+    position: `${log.id}.0.1`,
+  });
+});
+
+it('does not tell what it read from a graph that lost its data after it was looked at', async () => {
+  const answer = await http.inject({ url: '/lost', ...at(1) });
+  expect(answer.statusCode).toBe(503);
+  expect(answer.headers).toMatchObject({ 'varve-error': 'NOT_PROJECTED', 'retry-after': '1' });
+  expect(answer.json()).toMatchObject({ code: 'NOT_PROJECTED', fields: { position: `${log.id}.0.1`, visible: null } });
+});
+
+it('tells whoever asks without a position what there is', async () => {
+  expect((await http.inject({ url: '/lost' })).json()).toEqual({ known: false });
+});
