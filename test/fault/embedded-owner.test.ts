@@ -63,7 +63,7 @@ it(`of several that start on one folder at once, one has it; the next has it the
   const { json } = await ask(url, `/repos/${encodeURIComponent(repo)}/commits?rev=main&limit=1000`);
   const messages = (json['commits'] as { message: string }[]).map(({ message }) => message);
   expect(written.filter((name) => !messages.includes(name))).toEqual([]);
-  expect(await varveAt(url)('fsck')).toMatchObject({ code: 0, stdout: '' });
+  expect(await varveAt(url)('fsck')).toMatchObject({ code: 0 });
 }, 240_000);
 
 it('a folder is one, by whatever name and for whatever part of it', async () => {

@@ -54,7 +54,7 @@ async function replace(data: string, file: string, from: string | undefined): Pr
 async function expectSound({ url }: Server): Promise<void> {
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   expect((await messagesAt(url, repo, position))[0]).toBe('last-newer');
-  expect(await varveAt(url)('fsck')).toMatchObject({ code: 0, stdout: '' });
+  expect(await varveAt(url)('fsck')).toMatchObject({ code: 0 });
   expect(await varveAt(url).json('rebuild')).toMatchObject({ sameAsBefore: true });
   expect((await commitFile(url, repo, 'afterwards')).status).toBe(201);
 }

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly repos?: number;
   /** How long one operation is tried before its client gives up on it. */
   readonly patienceMs?: number;
+  /** The graph may go back: for a while somebody is told that a commit or a ref is unknown, and asks again. */
+  readonly goesBack?: boolean;
 }
 
 /** A ref as the clients know it: what somebody was told last, and up to where somebody has seen the log. */
@@ -51,7 +53,7 @@ export class Load {
   #answered = 0;
 
   private constructor(options: LoadOptions) {
-    this.#options = { clients: 4, repos: 2, patienceMs: 20_000, ...options };
+    this.#options = { clients: 4, repos: 2, patienceMs: 20_000, goesBack: false, ...options };
     const { name, folder, repos } = this.#options;
     this.repos = Array.from({ length: repos }, (_, i) => `${name}/${i}`);
     mkdirSync(folder, { recursive: true });
@@ -151,10 +153,15 @@ export class Load {
   }
 
   async #perform(operation: RefInvoke, first: number): Promise<void> {
-    const { gateways, patienceMs } = this.#options;
+    const { gateways, patienceMs, goesBack } = this.#options;
     const minPosition = this.#seen.get(operation.repo)?.position ?? null;
     this.#recorder.invoke(operation);
-    const told = await perform(operation, gateways, { minPosition, until: AbortSignal.timeout(patienceMs), first });
+    const told = await perform(operation, gateways, {
+      minPosition,
+      until: AbortSignal.timeout(patienceMs),
+      first,
+      goesBack,
+    });
     this.#recorder.end(operation.name, told.end);
     this.#told.set(operation.name, { ...operation, ...told });
     this.#answered += 1;

@@ -9,6 +9,9 @@ import type { RefCall, RefEnd, RefInvoke } from './history.js';
 /** A gateway answers within its own five seconds, or it is as good as gone. */
 const answerMaxMs = 10_000;
 
+/** What a graph that went back says to a write; its copies that were sent before may stand all the same. */
+const unknown = new Set(['REPOSITORY_UNKNOWN', 'COMMIT_UNKNOWN', 'REF_UNKNOWN']);
+
 /** What a client was told, with what it needs to go on. */
 export interface Told {
   readonly end: RefEnd;
@@ -26,7 +29,12 @@ export interface Told {
 export async function perform(
   operation: RefInvoke,
   gateways: () => readonly string[],
-  { minPosition, until, first }: { minPosition: string | null; until: AbortSignal; first: number },
+  {
+    minPosition,
+    until,
+    first,
+    goesBack = false,
+  }: { minPosition: string | null; until: AbortSignal; first: number; goesBack?: boolean },
 ): Promise<Told> {
   const txids: string[] = [];
   let last = 'no answer';
@@ -34,7 +42,8 @@ export async function perform(
     const urls = gateways();
     const url = urls[tries % urls.length];
     const answer = url === undefined ? undefined : await send(operation, url, minPosition);
-    const end = answer && endOf(operation.call, answer);
+    const isOld = goesBack && answer !== undefined && unknown.has(answer.code ?? '') && operation.call.type !== 'read';
+    const end = answer && !isOld ? endOf(operation.call, answer) : undefined;
     if (answer && end) return { end, position: answer.position, txids };
     if (answer) last = answer.code ?? last;
     const { txid } = (answer?.json['fields'] ?? {}) as { txid?: string };
