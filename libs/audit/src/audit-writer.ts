@@ -6,7 +6,7 @@ import type { Clock } from '#ports/clock';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import { logName, openCheckpoint, originOf } from './checkpoint.js';
-import { AuditFollower } from './follow-audit.js';
+import { AuditFollower, type ForgottenOutcomes } from './follow-audit.js';
 import { toBase64 } from './merkle.js';
 import { Notary } from './notary.js';
 import { type NoteSigner, type NoteVerifier, parseNote } from './note.js';
@@ -24,6 +24,8 @@ export interface AuditWriterOptions {
   readonly intervalMs: number;
   /** How often a checkpoint is told to the log itself, where something is new. */
   readonly tellMs?: number;
+  /** What became of records whose outcomes the graph has forgotten. */
+  readonly replay?: ForgottenOutcomes;
 }
 
 const tellMsStandard = 600_000;
@@ -37,7 +39,7 @@ const passing: readonly ErrorCode[] = ['UNAVAILABLE', 'STORAGE_FULL', 'OVERLOADE
 export class AuditWriter {
   /** Settles when the audit cannot go on. */
   readonly failed: Promise<VarveError>;
-  readonly #options: Required<AuditWriterOptions>;
+  readonly #options: Required<Omit<AuditWriterOptions, 'replay'>>;
   readonly #follower: AuditFollower;
   readonly #notary: Notary;
   readonly #failed = Promise.withResolvers<VarveError>();

@@ -1,4 +1,5 @@
 import { openMemoryAuditStore } from '#adapters/memory/memory-audit-store';
+import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { branchRef } from '#core/name';
 import { absent, app, main, move, refUpdate, txidOf } from '../../../test/fixture/event-builder.js';
 import { type AuditedHistory, auditedHistory, commits, shortLife, v3 } from '../../../test/fixture/audited-history.js';
@@ -83,6 +84,30 @@ describe('the tree', () => {
     for (const count of [1, 255, 256, 257, 512, size]) {
       expect(await rootOf(count, hashReader(store, 0))).toBe(await rootOf(count, hashReader(one.store, 0)));
     }
+  });
+
+  it('is the same, byte for byte, when it is made again where the graph has forgotten what became of most', async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const log = openMemoryEventLog({ now: () => (now += 1_000) });
+    const one = auditedHistory({ log });
+    await one.append(...shortLife());
+    for (let n = 1; n <= 5; n += 1) {
+      now += 86_400_000;
+      await one.append({ type: 'gc.fence.v1', txid: txidOf(`fence ${n}`), gcId: `g${n}`, gcEpoch: n - 1, blobs: [] });
+      const update = move(branchRef(`b${n}`), { commit: null, version: 0 }, commits[0]!.id);
+      for (let copy = 0; copy < 2; copy += 1) await one.append(refUpdate(txidOf(`b${n}`), [update], { gcEpoch: n }));
+    }
+    expect(await one.graph.outcome(0, txidOf('b1'))).toBeUndefined();
+    const again = auditedHistory({ log });
+    await again.follower.caughtUp();
+    await Promise.all([one.close(), again.close()]);
+
+    const size = await one.store.size(0);
+    expect(size.entries).toBe(10 + 15);
+    expect(await again.store.size(0)).toEqual(size);
+    expect(await again.store.entries(0, 0, 100)).toEqual(await one.store.entries(0, 0, 100));
+    const decisions = (await entriesOf(again)).slice(10).map(({ decision }) => decision);
+    expect(decisions).toEqual(Array.from({ length: 5 }, () => ['accepted', 'accepted', 'none']).flat());
   });
 
   it('is appended to once when two make it side by side', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, isVarveError, VarveError } from '#core/error';
 import type { LogRecord } from '#core/event';
-import type { OutcomeRow } from '#core/graph-row';
+import { type OutcomeRow, outcomesSince } from '#core/graph-row';
 import { limit } from '#core/limit';
 import type { AuditStore } from '#ports/audit-store';
 import type { EventLog } from '#ports/event-log';
@@ -9,7 +9,7 @@ import type { GraphReader } from '#ports/graph-store';
 import { AuditTree, type JudgedRecord } from './audit-tree.js';
 import { type Checkpoint, forked, openCheckpoint, originOf, signedSize } from './checkpoint.js';
 import { decodeEntry, recordHash } from './entry.js';
-import { judgedRecord } from './judged-record.js';
+import { judgedRecord, type ReadOutcome } from './judged-record.js';
 import { rootOf } from './merkle.js';
 import type { NoteVerifier } from './note.js';
 import { hashReader } from './read-hashes.js';
@@ -33,6 +33,14 @@ interface Stores {
   readonly verifier?: NoteVerifier | undefined;
   /** Called for each checkpoint that stands in the log: of which tree, and over how many entries. */
   readonly onTold?: (partition: number, size: number) => void;
+  /** What became of records whose outcomes the graph has forgotten; without it they halt the trees. */
+  readonly replay?: ForgottenOutcomes | undefined;
+}
+
+/** Tells the outcomes that records of a partition made, by transaction, batch after batch; `close` when it is not needed. */
+export interface ForgottenOutcomes {
+  outcomes(partition: number, records: readonly LogRecord[]): Promise<ReadonlyMap<string, OutcomeRow>>;
+  close(partition?: number): Promise<void>;
 }
 
 /**
@@ -84,6 +92,7 @@ export class AuditFollower {
     this.#ending.abort();
     this.#stopListening();
     await Promise.all(this.#loops);
+    await this.#stores.replay?.close();
   }
 
   async #follow(partition: number): Promise<void> {
@@ -142,9 +151,7 @@ export class AuditFollower {
         const records = fresh.slice(at, at + limit.applyRecordsMax);
         checkNoGap(records, tree.size, partition);
         if (!(await this.#judged(partition, records.at(-1) as LogRecord))) return;
-        const read = (txid: string) => this.#outcome(partition, txid);
-        const judged: JudgedRecord[] = [];
-        for (const record of records) judged.push(await judgedRecord(record, read));
+        const judged = await this.#judgedRecords(partition, records);
         for (const some of inSteps(judged)) if (!(await tree.append(some))) return;
         for (const { checkpoint } of judged)
           if (checkpoint !== undefined) await this.#checkToldRoot(partition, checkpoint);
@@ -152,6 +159,24 @@ export class AuditFollower {
         for (const listener of this.#listeners) listener();
       }
     }
+  }
+
+  /** The outcomes first, and then whether they were all kept: what is forgotten looks like what never was. */
+  async #judgedRecords(partition: number, records: readonly LogRecord[]): Promise<JudgedRecord[]> {
+    const { graph, replay } = this.#stores;
+    const first = (records[0] as LogRecord).offset;
+    const judged = await judgedBy(records, (txid) => this.#outcome(partition, txid));
+    const { partition: row } = await graph.checkpoint(partition);
+    if (outcomesSince(row) <= first) {
+      await replay?.close(partition);
+      return judged;
+    }
+    if (!replay) {
+      const message = `what became of record ${first} of partition ${partition} is forgotten: the audit trees cannot be made without a replay`;
+      throw new VarveError('OUTCOME_EXPIRED', message, { partition, offset: first });
+    }
+    const outcomes = await replay.outcomes(partition, records);
+    return judgedBy(records, async (txid) => outcomes.get(txid));
   }
 
   /** Waits until the graph has passed the record; false when the end comes first. */
@@ -203,6 +228,12 @@ export class AuditFollower {
     this.#halted ??= isVarveError(error) ? error : new VarveError('INTERNAL', message, {}, { cause: error });
     this.#failed.resolve(this.#halted);
   }
+}
+
+async function judgedBy(records: readonly LogRecord[], read: ReadOutcome): Promise<JudgedRecord[]> {
+  const judged: JudgedRecord[] = [];
+  for (const record of records) judged.push(await judgedRecord(record, read));
+  return judged;
 }
 
 function* inSteps(records: readonly JudgedRecord[]): Generator<readonly JudgedRecord[]> {

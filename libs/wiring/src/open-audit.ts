@@ -11,11 +11,13 @@ import type { AuditStore } from '#ports/audit-store';
 import type { BlobStore } from '#ports/blob-store';
 import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
+import { OutcomeReplay } from '#projection/replay-outcomes';
 import { readOrMakeKey } from './audit-key.js';
 import type { Config } from './config.js';
 import type { AuditLocation } from './location.js';
 import { redisAddress } from './open-stores.js';
 import type { Role } from './role.js';
+import { openScratchGraph } from './scratch-graph.js';
 import { systemClock } from './system-clock.js';
 
 /** What the audit stands on. */
@@ -72,6 +74,7 @@ export async function openAuditWriter(
     clock: systemClock,
     random: randomBytes,
     intervalMs: config.auditMs,
+    replay: new OutcomeReplay(log, openScratchGraph),
   });
   opened.defer(() => writer.close());
   return writer;
