@@ -9,14 +9,12 @@ import type { EventLog } from '#ports/event-log';
 import type { GraphReader } from '#ports/graph-store';
 import type { AuditWriter } from './audit-writer.js';
 import { type AuditFinding, checkAudit } from './check-audit.js';
-import { openCheckpoint } from './checkpoint.js';
 import { entryAt, firstAfter } from './entry-at.js';
 import { consistencyProof, toBase64 } from './merkle.js';
-import { type NoteVerifier, parseNote, parseVerifier } from './note.js';
 import { type PublishedTree, proveRecord, proveRef } from './prove.js';
 import { hashReader, readTile } from './read-hashes.js';
+import { SignedTrees } from './signed-trees.js';
 import { encodeBundle, encodeHashes, parseTilePath, tileWidth } from './tile.js';
-import { newestSizes } from './top-tree.js';
 
 export interface AuditorOptions {
   readonly log: EventLog;
@@ -29,8 +27,6 @@ export interface AuditorOptions {
   readonly signatureMs?: number;
 }
 
-/** The notary of another process answers wishes at once; this is for one that is busy, or is being started again. */
-const signatureMsStandard = 10_000;
 const lookMsMin = 2;
 const lookMsMax = 250;
 
@@ -47,12 +43,12 @@ export type AuditPlace =
 export class Auditor {
   readonly store: AuditStore;
   readonly #options: AuditorOptions;
-  #verifier: NoteVerifier | undefined;
+  readonly #signed: SignedTrees;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.store = options.store;
-    this.#verifier = options.writer?.verifier;
+    this.#signed = new SignedTrees(options);
   }
 
   get partitionCount(): number {
@@ -61,7 +57,7 @@ export class Auditor {
 
   /** What people check with. @throws NOT_PROJECTED as long as nobody has signed anything */
   async publicKey(): Promise<string> {
-    return (await this.#verifierNow()).text;
+    return (await this.#signed.verifier()).text;
   }
 
   /**
@@ -71,10 +67,10 @@ export class Auditor {
   async published(partition: number): Promise<PublishedTree> {
     const { graph, writer } = this.#options;
     this.#checkPartition(partition);
-    if (!writer) return this.#signedElsewhere(partition, (await graph.checkpoint(partition)).offset + 1);
+    if (!writer) return this.#signed.upTo(partition, (await graph.checkpoint(partition)).offset + 1);
     await this.caughtUp(partition);
     await writer.sign(partition);
-    return this.#signed(partition);
+    return this.#signed.newest(partition);
   }
 
   /** When the tree of a partition has everything the graph shows now. @throws as `published` */
@@ -83,7 +79,7 @@ export class Auditor {
     const { offset } = await this.#options.graph.checkpoint(partition);
     const deadline = AbortSignal.timeout(limit.minPositionWaitMs);
     for (let waitMs = lookMsMin; ; waitMs = Math.min(2 * waitMs, lookMsMax)) {
-      await this.#refuseWhenStopped();
+      await this.#signed.refuseWhenStopped();
       if ((await this.store.size(partition)).entries > offset) return;
       if (deadline.aborted) throw behind(partition, offset);
       await sleep(waitMs);
@@ -95,9 +91,12 @@ export class Auditor {
     if (tree < this.partitionCount || this.partitionCount === 1) return (await this.published(tree)).checkpoint;
     this.#checkTree(tree);
     const { writer } = this.#options;
-    if (!writer) return this.#signedOverAll();
+    if (!writer) {
+      const partitions = Array.from({ length: tree }, (_, partition) => this.published(partition));
+      return (await this.#signed.overAll(await Promise.all(partitions))).checkpoint;
+    }
     await writer.sign(tree);
-    return (await this.#signed(tree)).checkpoint;
+    return (await this.#signed.newest(tree)).checkpoint;
   }
 
   /** @throws RANGE_INVALID for sizes that were never signed */
@@ -148,7 +147,7 @@ export class Auditor {
   async *check(partition: number): AsyncGenerator<AuditFinding> {
     const { log, store } = this.#options;
     const isSigned = (await store.checkpoint(partition)) !== undefined;
-    const verifier = isSigned ? await this.#verifierNow() : undefined;
+    const verifier = isSigned ? await this.#signed.verifier() : undefined;
     yield* checkAudit({ log, store, verifier }, partition);
   }
 
@@ -187,8 +186,8 @@ export class Auditor {
   async #covering(partition: number, place: AuditPlace): Promise<PublishedTree> {
     this.#checkPartition(partition);
     if (!this.#options.writer && place.type !== 'now') {
-      await this.#refuseWhenStopped();
-      const last = await this.#lastSigned(partition);
+      await this.#signed.refuseWhenStopped();
+      const last = await this.#signed.last(partition);
       if (last && (await this.#covers(last, place))) return last;
     }
     return this.published(partition);
@@ -199,83 +198,11 @@ export class Auditor {
     if (place.type === 'offset') return place.offset < size;
     return size > 0 && (await entryAt(this.store, tree, size - 1)).t > place.ms;
   }
-
-  async #signedElsewhere(tree: number, size: number): Promise<PublishedTree> {
-    return this.#wishUntil(tree, async () => {
-      const last = await this.#lastSigned(tree);
-      return last && last.size >= size ? last : undefined;
-    });
-  }
-
-  /** The tree over all with checkpoints that have everything the graph shows now. */
-  async #signedOverAll(): Promise<string> {
-    const top = this.partitionCount;
-    const partitions = Array.from({ length: top }, (_, partition) => partition);
-    const published = await Promise.all(partitions.map((partition) => this.published(partition)));
-    const wanted = published.map(({ checkpoint, size }) => ({ origin: originIn(checkpoint), size }));
-    const found = await this.#wishUntil(top, async () => {
-      const last = await this.#lastSigned(top);
-      if (!last) return undefined;
-      const newest = await newestSizes(this.store, top, { size: last.size, count: 16 * top });
-      return wanted.every(({ origin, size }) => (newest.get(origin) ?? -1) >= size) ? last : undefined;
-    });
-    return found.checkpoint;
-  }
-
-  /** Asks for a signature until there is one that will do. @throws NOT_PROJECTED when there is none for too long */
-  async #wishUntil(tree: number, look: () => Promise<PublishedTree | undefined>): Promise<PublishedTree> {
-    const deadline = AbortSignal.timeout(this.#options.signatureMs ?? signatureMsStandard);
-    for (let waitMs = lookMsMin; ; waitMs = Math.min(2 * waitMs, lookMsMax)) {
-      await this.#refuseWhenStopped();
-      const found = await look();
-      if (found) return found;
-      if (deadline.aborted) throw unsigned(tree);
-      await this.store.wish(tree);
-      await sleep(waitMs);
-    }
-  }
-
-  async #signed(tree: number): Promise<PublishedTree> {
-    const last = await this.#lastSigned(tree);
-    if (last) return last;
-    throw unsigned(tree);
-  }
-
-  async #lastSigned(tree: number): Promise<PublishedTree | undefined> {
-    const checkpoint = await this.store.checkpoint(tree);
-    if (checkpoint === undefined) return undefined;
-    return { tree, checkpoint, size: openCheckpoint(checkpoint, await this.#verifierNow()).size };
-  }
-
-  async #verifierNow(): Promise<NoteVerifier> {
-    if (this.#verifier) return this.#verifier;
-    const key = await this.store.key();
-    if (key !== undefined) return (this.#verifier = parseVerifier(key));
-    throw new VarveError('NOT_PROJECTED', 'nothing of this log has been signed yet: is a notary running?');
-  }
-
-  /** @throws why the writing half has stopped */
-  async #refuseWhenStopped(): Promise<void> {
-    const { writer, store } = this.#options;
-    const failure = writer?.failure();
-    if (failure) throw failure;
-    const alarm = writer ? undefined : await store.alarm();
-    if (alarm) throw new VarveError(alarm.code, alarm.message);
-  }
 }
 
 function behind(partition: number, offset: number): VarveError {
   const message = `the audit tree of partition ${partition} is still behind record ${offset}: ask again`;
   return new VarveError('NOT_PROJECTED', message, { partition, offset });
-}
-
-function unsigned(tree: number): VarveError {
-  const message = `audit tree ${tree} has not been signed up to now: is a notary running? Ask again`;
-  return new VarveError('NOT_PROJECTED', message, { tree });
-}
-
-function originIn(checkpoint: string): string {
-  return parseNote(checkpoint)?.text.split('\n')[0] ?? '';
 }
 
 function instant(ms: number): string {
