@@ -247,3 +247,25 @@ it('lets the graph forget what is gone, so that it remembers the last runs alone
     await graph.close();
   }
 }, 120_000);
+
+it('runs by itself in a materializer, which opens the log for it', async () => {
+  const other = await realmOf(randomBytes(8).toString('hex'), 2);
+  const apps = await Promise.all([
+    startApp('projector', other),
+    startApp('materializer', other, { ...env, VARVE_GC_HOURS: '1' }),
+  ]);
+  const itsStore = await openS3BlobStore(other.s3);
+  try {
+    const staged = await itsStore.stageBlob();
+    await staged.write(Buffer.from('given up'));
+    await staged.finish();
+    const address = await staged.seal();
+    await until('it looks for the first time', async () => (await itsStore.stat(address)) === undefined, 300_000);
+    const told = /"removed":1,.*"msg":"collected garbage"/;
+    await until('it tells what it did', async () => told.test(apps[1]?.output() ?? ''));
+    expect(await Promise.all(apps.map((one) => one.end('SIGTERM')))).toEqual([0, 0]);
+  } finally {
+    await itsStore.close();
+    await Promise.all(apps.map((one) => one.end('SIGTERM')));
+  }
+}, 360_000);
