@@ -11,6 +11,8 @@ import type { AuditWriter } from './audit-writer.js';
 import { type AuditFinding, checkAudit } from './check-audit.js';
 import { entryAt, firstAfter } from './entry-at.js';
 import { consistencyProof, toBase64 } from './merkle.js';
+import { type NoteVerifier, parseNote, parseVerifier } from './note.js';
+import { type PastOutcome, pastOutcome } from './past-outcome.js';
 import { type PublishedTree, proveRecord, proveRef } from './prove.js';
 import { hashReader, readTile } from './read-hashes.js';
 import { SignedTrees } from './signed-trees.js';
@@ -53,6 +55,12 @@ export class Auditor {
 
   get partitionCount(): number {
     return this.#options.log.partitionCount;
+  }
+
+  /** What became of a record, for ever; undefined for what did nothing. @throws as `caughtUp` */
+  async outcomeAt(partition: number, offset: number): Promise<PastOutcome | undefined> {
+    if ((await this.store.size(partition)).entries <= offset) await this.caughtUp(partition);
+    return pastOutcome(this.store, partition, offset);
   }
 
   /** What people check with. @throws NOT_PROJECTED as long as nobody has signed anything */

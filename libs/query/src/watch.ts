@@ -1,7 +1,7 @@
 import { VarveError } from '#core/error';
 import type { Actor, Event, LogRecord, Proposal, RefOperation } from '#core/event';
 import { decodeEvent } from '#core/event-codec';
-import type { Outcome } from '#core/graph-row';
+import { type Outcome, outcomesSince } from '#core/graph-row';
 import type { RepositoryName } from '#core/name';
 import { partitionOf } from '#core/partition';
 import { formatPosition, parsePosition, type Position } from '#core/position';
@@ -36,6 +36,15 @@ export interface Watch {
 interface Watched {
   readonly graph: GraphReader;
   readonly log: Pick<EventLog, 'id' | 'end' | 'follow'>;
+  /** What became of records whose outcomes the graph has forgotten; undefined for those that did nothing. */
+  readonly audit?:
+    | {
+        outcomeAt(
+          partition: number,
+          offset: number,
+        ): Promise<{ readonly time: number; readonly outcome: Outcome } | undefined>;
+      }
+    | undefined;
 }
 
 /**
@@ -43,7 +52,7 @@ interface Watched {
  * them; undefined: only new ones), then new ones until the signal. Nothing is told before the graph shows it, so whoever
  * asks about an event finds it. A record that stands twice is told once, where it was judged.
  * @throws REPOSITORY_UNKNOWN, NAME_INVALID, POSITION_UNKNOWN when the position is of another log, of another partition, or
- * past the end; from `events`: UNAVAILABLE
+ * past the end; from `events`: UNAVAILABLE, OUTCOME_EXPIRED
  */
 export async function watch(
   watched: Watched,
@@ -82,19 +91,20 @@ async function checkedPosition(log: Watched['log'], position: Position, partitio
 }
 
 async function* eventsAfter(
-  { graph, log }: Watched,
+  watched: Watched,
   {
     repo,
     position,
     signal,
   }: { readonly repo: RepositoryName; readonly position: Position; readonly signal: AbortSignal },
 ): AsyncGenerator<WatchedEvent> {
+  const { graph, log } = watched;
   const { partition } = position;
   for await (const batch of log.follow(partition, position.offset + 1, signal)) {
     await shown(graph, { partition, offset: batch.at(-1)?.offset ?? -1 }, signal);
     for (const record of batch) {
       if (signal.aborted) return;
-      const event = await judged(graph, { record, repo, position });
+      const event = await judged(watched, { record, repo, position });
       if (event) yield event;
     }
   }
@@ -102,7 +112,7 @@ async function* eventsAfter(
 
 /** Undefined for what is another repository's, for a copy of a record that was judged before, and for what has no transaction. */
 async function judged(
-  graph: GraphReader,
+  watched: Watched,
   {
     record,
     repo,
@@ -112,11 +122,27 @@ async function judged(
   const decoded = decodeEvent(record.bytes);
   const about = decoded.type === 'event' ? eventAbout(decoded.event) : { ...decoded, ...noEvent };
   if (about.repo !== repo || about.txid === null) return undefined;
-  const row = await graph.outcome(position.partition, about.txid);
-  if (row?.offset !== record.offset) return undefined;
   const { txid, type, actor, operation, reason } = about;
   const place = { ...position, offset: record.offset };
-  return { position: place, time: row.time, type, txid, repo, actor, operation, reason, outcome: row.outcome };
+  const found = await outcomeOf(watched, place, txid);
+  return (
+    found && { position: place, time: found.time, type, txid, repo, actor, operation, reason, outcome: found.outcome }
+  );
+}
+
+/** The graph's, or of a record that is older than what it keeps the audit's. @throws OUTCOME_EXPIRED where nobody knows */
+async function outcomeOf(
+  { graph, audit }: Watched,
+  { partition, offset }: Position,
+  txid: string,
+): Promise<{ readonly time: number; readonly outcome: Outcome } | undefined> {
+  const row = await graph.outcome(partition, txid);
+  if (row?.offset === offset) return row;
+  const since = outcomesSince((await graph.checkpoint(partition)).partition);
+  if (offset >= since) return undefined;
+  if (audit) return audit.outcomeAt(partition, offset);
+  const message = `what became of records before number ${since} is forgotten, and this process has no audit: watch from a later position`;
+  throw new VarveError('OUTCOME_EXPIRED', message, { partition, offset, since });
 }
 
 const noEvent = { type: 'malformed', actor: null, operation: null, reason: null } as const;
