@@ -6,6 +6,7 @@ import { openS3BlobStore } from '#adapters/s3/s3-blob-store';
 import type { Collected } from '#client/answer';
 import { digestOf } from '#core/digest';
 import type { BlobStore, DerivedAddress } from '#ports/blob-store';
+import { readBlob } from '#ports/read-blob';
 import { layer } from '../fixture/layer-builder.js';
 import { type Workspace, workspace } from './harness/archives.js';
 import { realmOf } from './harness/cluster.js';
@@ -77,6 +78,46 @@ it('removes what comes from nothing that there is, each kind for itself, and lea
   expect(await stored()).toEqual(before);
   expect(removedOf(await varve.json<Collected>('gc'))).toEqual({});
   expect(await varve('fsck')).toMatchObject({ code: 0, stdout: '' });
+}, 60_000);
+
+it('is told by fsck of a flipped bit in each kind, and of bytes that are cut off, beside the servers', async () => {
+  const before = await stored();
+  const whole = new Map<DerivedAddress, Buffer>();
+  const found = async () => {
+    const { stdout, code } = await varve('fsck', '--json');
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { rule?: string; where?: string });
+    return { code, rules: lines.flatMap(({ rule }) => rule ?? []).toSorted() };
+  };
+  await withStore(async (store) => {
+    for (const address of before) {
+      const reader = await store.open(address);
+      whole.set(address, await readBlob(reader));
+      await reader.close();
+    }
+  });
+  const damage = (change: (bytes: Buffer) => Buffer) =>
+    withStore(async (store) => {
+      for (const [address, bytes] of whole) {
+        const staged = await store.stageDerived();
+        await staged.write(change(Buffer.from(bytes)));
+        await staged.seal(address);
+      }
+    });
+  const rules = before.map(({ kind }) => `${kind}-differs`).toSorted();
+  expect(rules).toEqual(expect.arrayContaining(['index-differs', 'seekable-differs', 'tarball-differs']));
+
+  await damage((bytes) => {
+    bytes[bytes.length >> 1]! ^= 4;
+    return bytes;
+  });
+  expect(await found()).toEqual({ code: 7, rules });
+  await damage((bytes) => bytes.subarray(0, -1));
+  expect(await found()).toEqual({ code: 7, rules });
+  await damage((bytes) => bytes);
+  expect(await found()).toEqual({ code: 0, rules: [] });
 }, 60_000);
 
 embedded('the staged files of others lie on their machines').it(
