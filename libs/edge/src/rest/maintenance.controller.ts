@@ -63,7 +63,7 @@ export class MaintenanceController {
   @Documented({
     summary: 'Remove the stored copies of blobs that nothing names',
     description:
-      'Copies younger than the grace period are left alone. Reads and writes go on meanwhile; the run stands in the event log as fences and what was swept. With dryRun nothing is appended and nothing removed. One run at a time.',
+      'And what was derived from nothing that there still is, and what abandoned uploads left staged. What is younger than the grace period is left alone. Reads and writes go on meanwhile; the run stands in the event log as fences and what was swept. With dryRun nothing is appended and nothing removed. One run at a time.',
     answers: { 200: { description: 'What was removed, or would be', json: schema.collected } },
     fails: ['CONFIG_INVALID', 'OVERLOADED', 'OUTCOME_UNKNOWN', 'STORAGE_FULL', 'UNAVAILABLE'],
   })
