@@ -23,7 +23,7 @@ export interface DerivedAddress {
 
 /**
  * Bytes, addressed by what they are. Nothing is visible before it is sealed, whole; sealing is atomic, and durable
- * for blobs (fsync), not necessarily for derived bytes, which check themselves.
+ * for blobs and checkpoints (fsync), not necessarily for other derived bytes, which check themselves.
  */
 export interface BlobStore {
   /** A place for bytes whose digest is not known yet. */

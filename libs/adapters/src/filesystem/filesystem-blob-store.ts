@@ -185,10 +185,15 @@ class FilesystemBlobStore implements BlobStore {
 
   async #sealDerived(spool: Spool, address: DerivedAddress): Promise<void> {
     const path = this.#layout.derivedFile(address);
-    await spool.settle();
+    const folder = this.#layout.derivedFolder(address);
+    // The one kind that nothing can make again.
+    const isPromise = address.kind === 'checkpoint';
+    await spool.settle(isPromise);
     try {
-      this.#folders.makeLoose(this.#layout.derivedFolder(address));
+      if (isPromise) await makeRoot(folder);
+      else this.#folders.makeLoose(folder);
       spool.move(path);
+      if (isPromise) await this.#folders.sync(folder);
     } catch (cause) {
       throw fileError('seal', path, cause);
     }

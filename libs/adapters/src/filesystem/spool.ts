@@ -66,11 +66,11 @@ export class Spool {
   }
 
   /** Ends the bytes in a closed file at `path`, fsynced if they are to be durable. @throws STORAGE_FULL, UNAVAILABLE */
-  async settle(): Promise<void> {
+  async settle(isDurable = this.#isDurable): Promise<void> {
     assert(!this.#isOver, 'bytes are sealed once');
     try {
-      if (this.#file) await this.#settleFile(this.#file);
-      else await this.#settleMemory();
+      if (this.#file) await this.#settleFile(this.#file, isDurable);
+      else await this.#settleMemory(isDurable);
       this.#isOver = true;
     } catch (cause) {
       await this.discard().catch(() => undefined);
@@ -117,9 +117,9 @@ export class Spool {
     this.#writeBack.catch(() => undefined);
   }
 
-  async #settleFile(file: FileHandle): Promise<void> {
+  async #settleFile(file: FileHandle, isDurable: boolean): Promise<void> {
     await this.#writeBack;
-    if (this.#isDurable) await file.sync();
+    if (isDurable) await file.sync();
     this.#file = undefined;
     await file.close();
   }
@@ -128,13 +128,13 @@ export class Spool {
    * The calls that only touch the page cache are synchronous: through the thread pool each costs more of the
    * processor than it does, and a small commit has ten of them. Only the fsync waits for a disk.
    */
-  async #settleMemory(): Promise<void> {
+  async #settleMemory(isDurable: boolean): Promise<void> {
     const file = openSync(this.path, 'wx');
     this.#isOnDisk = true;
     try {
       const bytes = Buffer.concat(this.#pieces);
       for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
-      if (this.#isDurable) await syncFile(file);
+      if (isDurable) await syncFile(file);
     } finally {
       closeSync(file);
     }
