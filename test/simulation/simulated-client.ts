@@ -1,5 +1,6 @@
-import { type ErrorCode, isVarveError, type VarveError } from '#core/error';
+import { type ErrorCode, isVarveError, VarveError } from '#core/error';
 import type { RefOperation } from '#core/event';
+import { limit } from '#core/limit';
 import type { RefName, RepositoryName } from '#core/name';
 import type { Position } from '#core/position';
 import type { RefValue } from '#core/ref';
@@ -119,20 +120,42 @@ export class Client {
   }
 
   async #fulfil(wish: Wish): Promise<void> {
+    const since = this.#scheduler.now;
     for (let attempt = 0; attempt <= retriesMax; attempt += 1) {
       const gateway = this.#gateways[this.#scheduler.pick(this.#gateways.length)] as Gateway;
       this.#scheduler.note(`${wish.name} (${wish.type} ${wish.ref}) asks ${gateway.actor.name}`);
-      await this.#ask(gateway, wish, attempt);
+      await this.#ask(gateway, wish, { attempt, since });
       this.#scheduler.note(`${wish.name} is told ${wish.answer.type}`);
       if (wish.answer.type !== 'unknown') {
         wish.returned = this.#scheduler.steps;
         return;
       }
-      if (wish.key === null) return;
+      if (wish.key === null) break;
     }
+    if (wish.key === null && this.#scheduler.chance(3)) await this.#end(wish);
   }
 
-  async #ask(gateway: Gateway, wish: Wish, attempt: number): Promise<void> {
+  /** Wants to know at last, whatever it is. */
+  async #end(wish: Wish): Promise<void> {
+    const { repo, answer } = wish;
+    if (answer.type !== 'unknown' || answer.txid === null) return;
+    const name = { repo, txid: answer.txid, gcEpoch: answer.gcEpoch };
+    const context = { actor: tester, reason: `${wish.name} ends`, idempotencyKey: null, request: null };
+    const gateway = this.#gateways[this.#scheduler.pick(this.#gateways.length)] as Gateway;
+    this.#scheduler.note(`${wish.name} ends`);
+    try {
+      const { outcome, offset } = await gateway.answer(() => gateway.end(name, context));
+      if (outcome.type === 'rejected') {
+        wish.answer = { type: 'refused', error: new VarveError(outcome.code, outcome.message, outcome.detail) };
+      } else wish.answer = { type: 'ok', value: valueOf(outcome), position: gateway.positionOf(repo, offset) };
+      wish.returned = this.#scheduler.steps;
+    } catch (error) {
+      if (error instanceof BrokenLaw) throw error;
+    }
+    this.#scheduler.note(`${wish.name} is told ${wish.answer.type} in the end`);
+  }
+
+  async #ask(gateway: Gateway, wish: Wish, { attempt, since }: Attempt): Promise<void> {
     const { rollBacks } = gateway;
     try {
       const told = await gateway.answer(() => this.#call(gateway, wish));
@@ -143,7 +166,10 @@ export class Client {
       const txid = isVarveError(error) && typeof error.detail['txid'] === 'string' ? error.detail['txid'] : null;
       // A retry reads the ref and then its outcome: a graph that goes back between the two shows its own effect alone.
       const wentBack = gateway.rollBacks !== rollBacks && txid === null;
-      const saysNothing = (code: ErrorCode) => noAnswer.has(code) || (attempt > 0 && (ofOneCopy.has(code) || wentBack));
+      // A key that is as old as this may be forgotten, and the write be taken for another one.
+      const isOld = this.#scheduler.now - since >= limit.outcomesKeptMs;
+      const saysNothing = (code: ErrorCode) =>
+        noAnswer.has(code) || (attempt > 0 && (ofOneCopy.has(code) || wentBack || isOld));
       const isFinal = isVarveError(error) && !isUndecided(error) && !saysNothing(error.code);
       wish.answer = isFinal ? { type: 'refused', error } : { type: 'unknown', txid, gcEpoch: epochIn(error) };
     }
@@ -157,9 +183,8 @@ export class Client {
       request: null,
     } satisfies WriteContext;
     if (wish.type === 'read') return this.#read(gateway, wish);
-    const written = await this.#write(gateway, wish, context);
-    const move = written.outcome.moves[0];
-    return { value: move ? { commit: move.commit, version: move.version } : null, position: written.position };
+    const { outcome, position } = await this.#write(gateway, wish, context);
+    return { value: valueOf(outcome), position };
   }
 
   #write(gateway: Gateway, wish: Wish, context: WriteContext): Promise<Written> {
@@ -180,6 +205,17 @@ export class Client {
     law('I8', !isOlder, `${wish.name} saw ${show(told.value)} of ${wish.ref} after ${show(known?.value)}`);
     return told;
   }
+}
+
+interface Attempt {
+  readonly attempt: number;
+  /** When the first of them began. */
+  readonly since: number;
+}
+
+/** What the ref was moved to; null when nothing had to change. */
+function valueOf({ moves: [move] }: Written['outcome']): RefValue | null {
+  return move ? { commit: move.commit, version: move.version } : null;
 }
 
 function keyOf({ repo, ref }: Place): string {

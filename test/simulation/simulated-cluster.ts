@@ -151,6 +151,11 @@ export class Gateway {
     return cancelTransaction({ graph: this.#graph, submitter: this.#submitter }, name, context);
   }
 
+  /** Where a record of the repository stands. */
+  positionOf(repo: RepositoryName, offset: number): Position {
+    return { log: this.#log.id, partition: partitionOf(repo, this.#log.partitionCount), offset };
+  }
+
   #start(): [EventLog, GraphStore, BlobStore, Submitter] {
     const { scheduler, wrapGateway, Submitting } = this.#stores;
     this.#dying = Promise.withResolvers();

@@ -58,7 +58,7 @@ const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'OUTCOME_UNKNOWN', 
 export async function collectAs(
   actor: Actor,
   { scheduler, log, graph, blobs, wrapGateway }: Stores,
-  outcomeWaitMs: number,
+  waitMs: number,
 ): Promise<void> {
   const random = (sizeBytes: number) => Uint8Array.from({ length: sizeBytes }, () => scheduler.pick(256));
   // No clock is right; without grace none matters.
@@ -66,7 +66,7 @@ export async function collectAs(
   const ports = wrapGateway({ log: log.portOf(actor), graph: graph.portOf(actor) });
   const { candidates, removed } = await collect(
     { ...ports, blobs: blobs.portOf(actor), clock, random },
-    { graceMs: 0, outcomeWaitMs },
+    { graceMs: 0, outcomeWaitMs: waitMs },
   );
   scheduler.note(`${actor.name} removed ${removed.count} of ${candidates.count} candidates`);
 }

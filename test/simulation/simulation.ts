@@ -22,11 +22,15 @@ export interface Mutation {
   readonly Submitting?: typeof Submitter;
 }
 
-/** What the clients were told, and how many copies of blobs went: from the store, and then from a partition. */
+/**
+ * What the clients were told; how many copies of blobs went, from the store and then from a partition; of how many
+ * stretches of the log the outcomes were forgotten.
+ */
 export interface Ran {
   readonly wishes: readonly Wish[];
   readonly deleted: number;
   readonly forgotten: number;
+  readonly expired: number;
 }
 
 const clientCount = 3;
@@ -116,7 +120,8 @@ export class Simulation {
       collect: () => this.#collect(),
     });
     this.#checkHalted();
-    return { wishes, deleted: this.#stores.blobs.deleted, forgotten: this.#truth.forgotten };
+    const { forgotten, expired } = this.#truth;
+    return { wishes, deleted: this.#stores.blobs.deleted, forgotten, expired };
   }
 
   /** From here on nothing fails, and everything that was late arrives. */

@@ -1,6 +1,6 @@
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import type { LogRecord } from '#core/event';
-import { type BlobRow, type Change, isNamedCopy } from '#core/graph-row';
+import { type BlobRow, type Change, isNamedCopy, keptStretches, type PartitionRow } from '#core/graph-row';
 import type { BlobAddress } from '#ports/blob-store';
 import type { GraphStore } from '#ports/graph-store';
 import { project, type Projected } from '#projection/project';
@@ -26,6 +26,8 @@ export class Truth {
   readonly graph: GraphStore;
   /** Copies that a partition remembers no more. */
   forgotten = 0;
+  /** Stretches of the log whose outcomes a partition remembers no more. */
+  expired = 0;
   readonly #blobs: SimulatedBlobs;
   readonly #named = new Set<string>();
   readonly #at: Projected[] = [];
@@ -64,6 +66,7 @@ export class Truth {
   }
 
   #see(change: Change): void {
+    if (change.type === 'partition') this.expired += firstKept(change.after) - firstKept(change.before);
     if (change.type !== 'blob') return;
     const { before, after } = change;
     if (!after) this.forgotten += 1;
@@ -80,6 +83,10 @@ export class Truth {
     this.#named.add(nameOf(after));
     law('I7', this.#blobs.holds(after), `${nameOf(after)} is named by an accepted proposal, and is not stored`);
   }
+}
+
+function firstKept(partition: PartitionRow): number {
+  return keptStretches(partition).first;
 }
 
 function nameOf({ digest, incarnation }: BlobAddress | BlobRow): string {
