@@ -24,10 +24,9 @@ export async function lookUpTransaction(graph: GraphReader, name: TransactionNam
   const { txid, repo, gcEpoch } = name;
   const passed: PartitionRow[] = [];
   for (const partition of partitionsFor(graph, repo)) {
-    const row = await graph.outcome(partition, txid);
+    const { checkpoint, row } = await graph.outcomeAt(partition, txid);
     if (row) return row;
-    // After the outcome: what is kept now was kept then.
-    passed.push((await graph.checkpoint(partition)).partition);
+    passed.push(checkpoint.partition);
   }
   const behind = passed.reduce((least, row) => (row.gcEpoch < least.gcEpoch ? row : least));
   if (gcEpoch !== undefined && oldestEpoch(behind) > gcEpoch) throw expiredOutcome({ txid, gcEpoch }, behind);
