@@ -8,6 +8,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Bounded as a whole, whatever hangs; told to stop, it takes down what it has started.
+if [ -z "${FAULT_BOUNDED:-}" ]; then
+  FAULT_BOUNDED=1 exec timeout --kill-after=60s 45m bash scripts/test-fault.sh "$@"
+fi
+
 seed=${VARVE_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
 brokers=1
 arguments=()

@@ -103,7 +103,7 @@ start() {
   dir=$(realpath "$1")
   [ -f "$dir/count" ] || configure "$dir" "${KAFKA_BROKERS:-1}" "$port"
   for ((node = 1; node <= $(cat "$dir/count"); node += 1)); do start_broker "$dir" "$node"; done
-  for node in $(tr ',' ' ' <"$dir/brokers"); do wait_until "$dir" 1/log 60 answers "${node#*:}"; done
+  for ((node = 1; node <= $(cat "$dir/count"); node += 1)); do wait_until "$dir" "$node/log" 60 all_answer "$dir/$node"; done
   echo "VARVE_TEST_KAFKA=$(cat "$dir/brokers")" >"$dir/env"
 }
 

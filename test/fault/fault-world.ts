@@ -101,7 +101,10 @@ export class FaultWorld {
 
   /** The gateways that run, or hang: a client does not know which. */
   get gateways(): readonly string[] {
-    return this.places.flatMap((place) => (this.#processes.get(place)?.app === 'gateway' ? [this.url(place)] : []));
+    return this.places.flatMap((place) => {
+      const { app, url } = this.#processes.get(place) ?? {};
+      return app === 'gateway' && url !== undefined ? [url] : [];
+    });
   }
 
   url(place: Place): string {
