@@ -46,6 +46,16 @@ export function decodeEntry(bytes: Uint8Array): AuditEntry | undefined {
   }
 }
 
+/**
+ * When a record was and of which type, for questions over very many: that the entry is whole is for `check` and for proofs
+ * to show. Undefined when there is no such thing in it.
+ */
+export function glanceAt(entry: Uint8Array): Pick<AuditEntry, 't' | 'type'> | undefined {
+  const text = Buffer.from(entry.buffer, entry.byteOffset, entry.length).toString('latin1');
+  const [, t, type] = /"t":(\d{1,16}),"type":"([a-z.0-9]+)","v":\d+\}$/.exec(text) ?? [];
+  return t === undefined || type === undefined ? undefined : { t: Number(t), type };
+}
+
 /** As an entry stands in JSON, if it is one. */
 type Written = Omit<AuditEntry, 'record' | 'state'> & {
   readonly record: string;

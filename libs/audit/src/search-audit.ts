@@ -1,6 +1,6 @@
 import type { AuditRow, AuditStore } from '#ports/audit-store';
 import { type AuditAbout, type AuditFilter, isWanted, textsOf, wordsAsked } from './audit-about.js';
-import { decodeEntry } from './entry.js';
+import { glanceAt } from './entry.js';
 import { firstAfter } from './entry-at.js';
 
 /** A record that a question found. */
@@ -58,6 +58,6 @@ async function* searchPartition(
 }
 
 function foundRecord(partition: number, { offset, entry, about }: AuditRow): FoundRecord | undefined {
-  const decoded = decodeEntry(entry);
-  return decoded && { partition, offset, t: decoded.t, type: decoded.type, ...(JSON.parse(about) as AuditAbout) };
+  const glance = glanceAt(entry);
+  return glance && { partition, offset, ...glance, ...(JSON.parse(about) as AuditAbout) };
 }
