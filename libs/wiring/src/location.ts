@@ -10,14 +10,14 @@ export type EventLogLocation = MemoryLocation | SqliteLocation | KafkaLocation;
 export type GraphLocation = MemoryLocation | SqliteLocation | RedisLocation;
 export type BlobStoreLocation = MemoryLocation | FileLocation | S3Location;
 
-export type AuditLocation = MemoryLocation | SqliteLocation | SharedLocation;
+export type AuditLocation = MemoryLocation | SqliteLocation | BesideGraphLocation;
 
 export interface MemoryLocation {
   readonly scheme: 'memory';
 }
 
 /** In the Redis of the graph and in the blob store, for all processes. */
-export interface SharedLocation {
+export interface BesideGraphLocation {
   readonly scheme: 'shared';
 }
 
