@@ -576,6 +576,16 @@ const twins: readonly Twin[] = [
     fails: 'TRANSACTION_UNKNOWN',
   },
   {
+    route: 'POST /api/v1/transactions/{txid}/cancel',
+    rpc: 'AdminService/CancelTransaction',
+    rest: { path: { txid: 'none' }, body: { repo: restRepo } },
+    grpc: {
+      method: method(admin.AdminServiceService.cancelTransaction),
+      requests: [admin.CancelTransactionRequest.create({ txid: 'none', repo })],
+    },
+    fails: 'REQUEST_INVALID',
+  },
+  {
     route: 'POST /api/v1/fsck',
     rpc: 'AdminService/Fsck',
     rest: { query: { quick: 'true' } },

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { z } from 'zod';
@@ -526,6 +527,30 @@ describe('the graph', () => {
     await problem(ask('/api/v1/transactions/none'), 'TRANSACTION_UNKNOWN');
   });
 
+  it('ends a transaction that nobody knows of, and not one that took effect', async () => {
+    const repo = await create();
+    const cancel = (txid: string, body: object) =>
+      ask(`/api/v1/transactions/${txid}/cancel`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      });
+    const lost = 'ab'.repeat(16);
+    await problem(ask(`/api/v1/transactions/${lost}?gcEpoch=0`), 'TRANSACTION_UNKNOWN');
+    expect(await read(schema.transaction, cancel(lost, { repo, gcEpoch: 0 }))).toMatchObject({
+      outcome: 'rejected',
+      error: { code: 'TRANSACTION_CANCELLED' },
+    });
+    const ended = await read(schema.transaction, ask(`/api/v1/transactions/${lost}`));
+    expect(ended).toMatchObject({ txid: lost, repo, error: { code: 'TRANSACTION_CANCELLED' } });
+
+    const { moves } = await read(schema.reflog, ask(pathOf(repo, 'reflog')));
+    const made = moves[0]?.txid as string;
+    expect(await read(schema.transaction, cancel(made, { repo }))).toMatchObject({ txid: made, outcome: 'accepted' });
+    await problem(cancel('none', { repo }), 'REQUEST_INVALID');
+    await problem(cancel(lost, { repo: 'nowhere' }), 'REPOSITORY_UNKNOWN');
+  });
+
   it('is the same after it is made again from the log', async () => {
     const before = await read(schema.state, ask('/api/v1/state'));
     const rebuilt = await read(schema.rebuilt, ask('/api/v1/rebuild', { method: 'POST' }));
@@ -546,15 +571,7 @@ embedded('the log is a file that it deletes').describe('a server whose log has l
     await whole.stop();
     for (const end of ['', '-wal', '-shm']) await rm(join(data, `log.db${end}`), { force: true });
 
-    const env = cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', VARVE_DATA: data });
-    const child = spawn(process.execPath, [join(projectRoot, 'dist/apps/standalone/src/main.js')], { env });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const listening = /http:\/\/127\.0\.0\.1:\d+/;
-    await until(() => Promise.resolve(listening.test(output)));
-    const url = listening.exec(output)?.[0] as string;
-
+    const { url, said, stop } = await startHalted(data);
     const ready = await fetch(`${url}/readyz`);
     expect([ready.status, await ready.json()]).toEqual([
       503,
@@ -564,12 +581,59 @@ embedded('the log is a file that it deletes').describe('a server whose log has l
     expect(await (await fetch(`${url}/api/v1/repos`)).json()).toMatchObject({ repositories: [{ repo: 'kept' }] });
     const refused = await fetch(`${url}/api/v1/repos`, { method: 'POST', body: '{"repo":"new"}', headers: { 'content-type': 'application/json' } }); // prettier-ignore
     expect(await refused.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
-    expect(output).toContain('"code":"LOG_TRUNCATED"');
-    child.kill('SIGTERM');
-    expect((await once(child, 'close'))[0]).toBe(0);
+    expect(said()).toContain('"code":"LOG_TRUNCATED"');
+    expect(await stop()).toBe(0);
     await rm(data, { recursive: true });
   });
 });
+
+embedded('the log is a file that it changes').describe('a server whose clock is behind its log', () => {
+  it('says so, reads what is before, and refuses writes', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'varve-ahead-'));
+    const post = (url: string, repo: string) =>
+      fetch(`${url}/api/v1/repos`, {
+        method: 'POST',
+        body: JSON.stringify({ repo }),
+        headers: { 'content-type': 'application/json' },
+      });
+    const right = await startServer({ data });
+    await post(right.url, 'before');
+    await post(right.url, 'later');
+    await right.stop();
+    const log = new DatabaseSync(join(data, 'log.db'));
+    log.exec('UPDATE record SET time = time + 3600000 WHERE CAST(bytes AS TEXT) LIKE \'%"subject":"later"%\'');
+    log.close();
+    for (const end of ['', '-wal', '-shm']) await rm(join(data, `graph.db${end}`), { force: true });
+
+    const { url, said, stop } = await startHalted(data);
+    const ready = await fetch(`${url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: 'failed', reason: expect.stringMatching(/record \d+ .* set the clock that is wrong/) as string },
+    ]);
+    expect(await (await fetch(`${url}/api/v1/repos`)).json()).toMatchObject({ repositories: [{ repo: 'before' }] });
+    expect(await (await post(url, 'new')).json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    expect(said()).toContain('"code":"LOG_TIME_AHEAD"');
+    expect(await stop()).toBe(0);
+    await rm(data, { recursive: true });
+  });
+});
+
+/** A server that listens and is not ready. */
+async function startHalted(data: string) {
+  const env = cleanEnvironment({ VARVE_LISTEN: '127.0.0.1:0', VARVE_DATA: data });
+  const child = spawn(process.execPath, [join(projectRoot, 'dist/apps/standalone/src/main.js')], { env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const listening = /http:\/\/127\.0\.0\.1:\d+/;
+  await until(() => Promise.resolve(listening.test(output)));
+  const stop = async (): Promise<unknown> => {
+    const closed = once(child, 'close');
+    child.kill('SIGTERM');
+    return (await closed)[0];
+  };
+  return { url: listening.exec(output)?.[0] as string, said: () => output, stop };
+}
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let n = 0; n < 500; n++) {

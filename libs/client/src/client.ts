@@ -396,8 +396,10 @@ export class VarveClient {
     return watchEvents(this.#conversation, repo, from);
   }
 
-  transaction(txid: string): Promise<answer.Transaction> {
-    return this.#conversation.read(`api/v1/transactions/${encodeURIComponent(txid)}`);
+  /** `gcEpoch`, as the detail of OUTCOME_UNKNOWN has it, tells an outcome that is still to come from one that is forgotten. */
+  transaction(txid: string, { gcEpoch }: { readonly gcEpoch?: number | undefined } = {}): Promise<answer.Transaction> {
+    const query = gcEpoch === undefined ? {} : { gcEpoch: String(gcEpoch) };
+    return this.#conversation.read(`api/v1/transactions/${encodeURIComponent(txid)}`, query);
   }
 
   state(): Promise<answer.ServerState> {

@@ -1,13 +1,15 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { lookUpTransaction } from '#history/transaction';
 import { collectGarbage } from '../command/collect-garbage.js';
+import { endTransaction, findTransaction } from '../command/end-transaction.js';
 import { rebuildGraph, serverState } from '../command/server-state.js';
 import { ENGINE, type Engine } from '../engine.js';
 import { renderTransaction } from './answer.js';
-import { Documented } from './documented.js';
+import { Documented, writeFails, writeHeaders } from './documented.js';
 import * as schema from './schema.js';
+import { writeContext } from './write-request.js';
 
 const gcQuery = z.strictObject({
   dryRun: z.enum(['true', 'false', '1', '0']).default('false').describe('Only tell what would be removed'),
@@ -25,12 +27,38 @@ export class MaintenanceController {
   @Get('transactions/:txid')
   @Documented({
     summary: 'What became of a write whose answer was lost',
+    description:
+      'With `gcEpoch`, as the answer OUTCOME_UNKNOWN told it, it also says that the write never takes effect any more (409), or that what became of it is forgotten (410).',
     params: ['txid'],
     answers: { 200: { description: 'Its one outcome', json: schema.transaction } },
-    fails: ['TRANSACTION_UNKNOWN'],
+    fails: ['TRANSACTION_UNKNOWN', 'GC_EPOCH_STALE', 'OUTCOME_EXPIRED', 'NAME_INVALID'],
   })
-  async transaction(@Param('txid') txid: string) {
-    return renderTransaction(this.engine, await lookUpTransaction(this.engine.graph, { txid }));
+  async transaction(
+    @Param('txid') txid: string,
+    @Query({ schema: schema.transactionQuery }) asked: z.infer<typeof schema.transactionQuery>,
+  ) {
+    return renderTransaction(this.engine, await findTransaction(this.engine, { txid, ...asked }));
+  }
+
+  @Post('transactions/:txid/cancel')
+  @HttpCode(200)
+  @Documented({
+    summary: 'End a write whose outcome is unknown',
+    description:
+      'Afterwards it has an outcome: the one that it had, or TRANSACTION_CANCELLED, and no copy of it that is still on its way takes effect. `repo` and `gcEpoch` are those of the answer OUTCOME_UNKNOWN.',
+    params: ['txid'],
+    answers: { 200: { description: 'Its one outcome', json: schema.transaction } },
+    fails: ['REPOSITORY_UNKNOWN', 'OUTCOME_EXPIRED', ...writeFails],
+    headers: writeHeaders,
+  })
+  async cancel(
+    @Param('txid') txid: string,
+    @Body({ schema: schema.cancelledTransaction }) body: z.infer<typeof schema.cancelledTransaction>,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const context = writeContext({ request, reply }, {});
+    return renderTransaction(this.engine, await endTransaction(this.engine, { txid, ...body }, context));
   }
 
   @Get('state')

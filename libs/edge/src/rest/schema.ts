@@ -237,6 +237,12 @@ export const transaction = z.object({
   error: z.object({ code: z.string(), detail: z.string(), fields: z.record(z.string(), z.unknown()) }).nullable(),
 });
 
+export const transactionQuery = z.object({
+  repo: z.string().optional(),
+  gcEpoch: z.coerce.number().int().nonnegative().optional(),
+});
+export const cancelledTransaction = z.strictObject({ repo: z.string(), gcEpoch: count.optional() });
+
 export const watchedEvent = z.object({
   position,
   time: instant,

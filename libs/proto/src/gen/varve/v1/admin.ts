@@ -62,10 +62,33 @@ export interface GetStateResponse_Partition {
 /** Names a transaction. */
 export interface GetTransactionRequest {
   txid: string;
+  /** The repository of the transaction, where it is known. */
+  repo?:
+    | string
+    | undefined;
+  /** The `gcEpoch` that the answer OUTCOME_UNKNOWN told: says whether a missing outcome is still to come, or is forgotten. */
+  gcEpoch?: number | undefined;
 }
 
 /** Its one outcome. */
 export interface GetTransactionResponse {
+  txid: string;
+  repo?: string | undefined;
+  position: string;
+  time: string;
+  outcome: Outcome | undefined;
+}
+
+/** Names a transaction, as the answer OUTCOME_UNKNOWN told it. */
+export interface CancelTransactionRequest {
+  txid: string;
+  repo: string;
+  /** Absent: it may have been made at any time. */
+  gcEpoch?: number | undefined;
+}
+
+/** Its one outcome: the one that it had, or that it was cancelled. */
+export interface CancelTransactionResponse {
   txid: string;
   repo?: string | undefined;
   position: string;
@@ -590,13 +613,19 @@ export const GetStateResponse_Partition: MessageFns<GetStateResponse_Partition> 
 };
 
 function createBaseGetTransactionRequest(): GetTransactionRequest {
-  return { txid: "" };
+  return { txid: "", repo: undefined, gcEpoch: undefined };
 }
 
 export const GetTransactionRequest: MessageFns<GetTransactionRequest> = {
   encode(message: GetTransactionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.txid !== "") {
       writer.uint32(10).string(message.txid);
+    }
+    if (message.repo !== undefined) {
+      writer.uint32(18).string(message.repo);
+    }
+    if (message.gcEpoch !== undefined) {
+      writer.uint32(24).int64(message.gcEpoch);
     }
     return writer;
   },
@@ -622,6 +651,22 @@ export const GetTransactionRequest: MessageFns<GetTransactionRequest> = {
             message.txid = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.repo = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.gcEpoch = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -640,6 +685,8 @@ export const GetTransactionRequest: MessageFns<GetTransactionRequest> = {
   fromPartial(object: DeepPartial<GetTransactionRequest>): GetTransactionRequest {
     const message = createBaseGetTransactionRequest();
     message.txid = object.txid ?? "";
+    message.repo = object.repo ?? undefined;
+    message.gcEpoch = object.gcEpoch ?? undefined;
     return message;
   },
 };
@@ -738,6 +785,190 @@ export const GetTransactionResponse: MessageFns<GetTransactionResponse> = {
   },
   fromPartial(object: DeepPartial<GetTransactionResponse>): GetTransactionResponse {
     const message = createBaseGetTransactionResponse();
+    message.txid = object.txid ?? "";
+    message.repo = object.repo ?? undefined;
+    message.position = object.position ?? "";
+    message.time = object.time ?? "";
+    message.outcome = (object.outcome !== undefined && object.outcome !== null)
+      ? Outcome.fromPartial(object.outcome)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCancelTransactionRequest(): CancelTransactionRequest {
+  return { txid: "", repo: "", gcEpoch: undefined };
+}
+
+export const CancelTransactionRequest: MessageFns<CancelTransactionRequest> = {
+  encode(message: CancelTransactionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txid !== "") {
+      writer.uint32(10).string(message.txid);
+    }
+    if (message.repo !== "") {
+      writer.uint32(18).string(message.repo);
+    }
+    if (message.gcEpoch !== undefined) {
+      writer.uint32(24).int64(message.gcEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelTransactionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelTransactionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.txid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.repo = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.gcEpoch = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CancelTransactionRequest>): CancelTransactionRequest {
+    return CancelTransactionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelTransactionRequest>): CancelTransactionRequest {
+    const message = createBaseCancelTransactionRequest();
+    message.txid = object.txid ?? "";
+    message.repo = object.repo ?? "";
+    message.gcEpoch = object.gcEpoch ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCancelTransactionResponse(): CancelTransactionResponse {
+  return { txid: "", repo: undefined, position: "", time: "", outcome: undefined };
+}
+
+export const CancelTransactionResponse: MessageFns<CancelTransactionResponse> = {
+  encode(message: CancelTransactionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txid !== "") {
+      writer.uint32(10).string(message.txid);
+    }
+    if (message.repo !== undefined) {
+      writer.uint32(18).string(message.repo);
+    }
+    if (message.position !== "") {
+      writer.uint32(26).string(message.position);
+    }
+    if (message.time !== "") {
+      writer.uint32(34).string(message.time);
+    }
+    if (message.outcome !== undefined) {
+      Outcome.encode(message.outcome, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelTransactionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelTransactionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.txid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.repo = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.position = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.time = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.outcome = Outcome.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CancelTransactionResponse>): CancelTransactionResponse {
+    return CancelTransactionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelTransactionResponse>): CancelTransactionResponse {
+    const message = createBaseCancelTransactionResponse();
     message.txid = object.txid ?? "";
     message.repo = object.repo ?? undefined;
     message.position = object.position ?? "";
@@ -2394,6 +2625,21 @@ export const AdminServiceService = {
     responseDeserialize: (value: Buffer): GetTransactionResponse => GetTransactionResponse.decode(value),
   },
   /**
+   * Ends not knowing: afterwards the transaction has an outcome, and no copy of it that is still on its way takes effect.
+   * REST: POST /api/v1/transactions/{txid}/cancel
+   */
+  cancelTransaction: {
+    path: "/varve.v1.AdminService/CancelTransaction" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CancelTransactionRequest): Buffer =>
+      Buffer.from(CancelTransactionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CancelTransactionRequest => CancelTransactionRequest.decode(value),
+    responseSerialize: (value: CancelTransactionResponse): Buffer =>
+      Buffer.from(CancelTransactionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CancelTransactionResponse => CancelTransactionResponse.decode(value),
+  },
+  /**
    * Makes the graph again from the event log, beside the one in use, and compares them.
    * REST: POST /api/v1/rebuild
    */
@@ -2450,6 +2696,11 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
    * REST: GET /api/v1/transactions/{txid}
    */
   getTransaction: handleUnaryCall<GetTransactionRequest, GetTransactionResponse>;
+  /**
+   * Ends not knowing: afterwards the transaction has an outcome, and no copy of it that is still on its way takes effect.
+   * REST: POST /api/v1/transactions/{txid}/cancel
+   */
+  cancelTransaction: handleUnaryCall<CancelTransactionRequest, CancelTransactionResponse>;
   /**
    * Makes the graph again from the event log, beside the one in use, and compares them.
    * REST: POST /api/v1/rebuild
@@ -2524,6 +2775,25 @@ export interface AdminServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetTransactionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends not knowing: afterwards the transaction has an outcome, and no copy of it that is still on its way takes effect.
+   * REST: POST /api/v1/transactions/{txid}/cancel
+   */
+  cancelTransaction(
+    request: CancelTransactionRequest,
+    callback: (error: ServiceError | null, response: CancelTransactionResponse) => void,
+  ): ClientUnaryCall;
+  cancelTransaction(
+    request: CancelTransactionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CancelTransactionResponse) => void,
+  ): ClientUnaryCall;
+  cancelTransaction(
+    request: CancelTransactionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CancelTransactionResponse) => void,
   ): ClientUnaryCall;
   /**
    * Makes the graph again from the event log, beside the one in use, and compares them.
