@@ -8,7 +8,7 @@ import type { GraphStore } from '#ports/graph-store';
 import { law, same, show } from './law.js';
 import { isLinearizable, type RefOperationSeen } from './linearizability.js';
 import { initialMain, tester } from './simulated-content.js';
-import type { Wish } from './simulated-client.js';
+import type { Wish } from './wish.js';
 import type { Gateway, Stores } from './simulated-cluster.js';
 import type { Truth } from './truth.js';
 

@@ -1,5 +1,5 @@
 import type { Scheduler } from './scheduler.js';
-import type { WishType } from './simulated-client.js';
+import type { WishType } from './wish.js';
 
 /** What a run is made of; the seed says. */
 export interface Scenario {

@@ -14,7 +14,6 @@ import type { WriteContext, Written } from '#history/write';
 import type { EventLog } from '#ports/event-log';
 import type { BlobAddress, BlobStore } from '#ports/blob-store';
 import type { GraphStore } from '#ports/graph-store';
-import { Projector } from '#projection/follow';
 import { awaitPosition } from '#query/await-position';
 import { emptyTree } from '#union/rootfs-tree';
 import { TreeStore } from '#union/tree-store';
@@ -168,41 +167,5 @@ export class Gateway {
     const clock = { now: () => scheduler.now };
     const blobs = this.#stores.blobs.portOf(this.actor);
     return [log, graph, blobs, new Submitting({ log, graph, random, clock, outcomeWaitMs })];
-  }
-}
-
-/** A projector's process; after its death another one has its place. */
-export class ProjectorProcess {
-  actor: Actor;
-  #projector: Projector;
-  readonly #stores: Stores;
-  readonly #name: string;
-  #lives = 0;
-
-  constructor(name: string, stores: Stores) {
-    this.#name = name;
-    this.#stores = stores;
-    this.actor = newActor(name);
-    this.#projector = this.#start();
-  }
-
-  /** Why it halted, which it never may. */
-  get halted(): VarveError | undefined {
-    return this.#projector.halted;
-  }
-
-  die(): void {
-    this.actor.state = 'dead';
-    this.#lives += 1;
-    this.actor = newActor(`${this.#name}.${this.#lives}`);
-    this.#projector = this.#start();
-  }
-
-  #start(): Projector {
-    const { log, graph } = this.#stores;
-    const ports = this.#stores.wrapProjector({ log: log.portOf(this.actor), graph: graph.portOf(this.actor) });
-    const projector = new Projector(ports);
-    projector.start();
-    return projector;
   }
 }

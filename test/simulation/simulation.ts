@@ -5,13 +5,15 @@ import { law } from './law.js';
 import { scenarioOf } from './scenario.js';
 import { Scheduler } from './scheduler.js';
 import { SimulatedBlobs } from './simulated-blobs.js';
-import { Client, type Wish } from './simulated-client.js';
-import { Gateway, newActor, ProjectorProcess, type Stores, type Wrap } from './simulated-cluster.js';
+import { Client } from './simulated-client.js';
+import { Gateway, newActor, type Stores, type Wrap } from './simulated-cluster.js';
 import { collectAs, CollectorProcess } from './simulated-collector.js';
 import { creations, firstRecord, refs } from './simulated-content.js';
 import { SimulatedGraph } from './simulated-graph.js';
 import { SimulatedLog } from './simulated-log.js';
+import { ProjectorProcess } from './simulated-projector.js';
 import { type Processes, Trouble } from './trouble.js';
+import type { Wish } from './wish.js';
 import { Truth } from './truth.js';
 import { inVirtualTime } from './virtual-time.js';
 

@@ -2,8 +2,9 @@ import { isVarveError } from '#core/error';
 import { rebuild } from '#projection/rebuild';
 import type { Scenario } from './scenario.js';
 import type { Actor } from './scheduler.js';
-import { type Gateway, newActor, type ProjectorProcess, type Stores } from './simulated-cluster.js';
+import { type Gateway, newActor, type Stores } from './simulated-cluster.js';
 import type { CollectorProcess } from './simulated-collector.js';
+import type { ProjectorProcess } from './simulated-projector.js';
 
 export interface Processes {
   readonly gateways: readonly [Gateway, Gateway];
