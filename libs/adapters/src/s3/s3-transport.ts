@@ -44,7 +44,7 @@ export function openTransport({ secure, connectionsMax, idleTimeoutMs }: Transpo
     request(options, callback) {
       const request = protocol.request({ ...options, agent }, (response) => {
         if (!troubleStatuses.has(response.statusCode ?? 0)) callback(response);
-        else void readTrouble(response).then((trouble) => request.destroy(trouble));
+        else void readTrouble(response).then((trouble) => fail(request, trouble));
       });
       request.setTimeout(idleTimeoutMs, () => {
         request.destroy(Object.assign(new Error(`nothing moved for ${idleTimeoutMs} ms`), { code: 'ETIMEDOUT' }));
@@ -59,6 +59,12 @@ export function openTransport({ secure, connectionsMax, idleTimeoutMs }: Transpo
 /** A small request's header and body are two writes: without this the second waits for the answer to the first. */
 function sendAtOnce(socket: Socket): void {
   socket.setNoDelay(true);
+}
+
+/** A request whose answer was read to its end is over for Node, which would keep the error to itself: nobody would be told. */
+function fail(request: http.ClientRequest, trouble: ServerTrouble): void {
+  if (request.destroyed) request.emit('error', trouble);
+  else request.destroy(trouble);
 }
 
 async function readTrouble(response: http.IncomingMessage): Promise<ServerTrouble> {
