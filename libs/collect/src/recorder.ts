@@ -49,27 +49,33 @@ export class Recorder {
 
   async #record(partition: number, type: (GcFence | BlobSwept)['type'], copies: readonly BlobAddress[]): Promise<void> {
     const blobs = copies.map(({ digest, incarnation }) => ({ digest, incarnation }));
-    const { gcEpoch } = (await this.#stores.graph.checkpoint(partition)).partition;
-    const event = { type, txid: this.#id(), gcEpoch, gcId: this.gcId, blobs };
-    const { outcome, txid } = await this.#judged(partition, event);
-    if (outcome.type === 'rejected') throw new VarveError(outcome.code, outcome.message, { ...outcome.detail, txid });
+    const deadline = AbortSignal.timeout(this.waitMs);
+    const until = this.signal ? AbortSignal.any([this.signal, deadline]) : deadline;
+    for (let row: OutcomeRow | 'stale' = 'stale'; row === 'stale';) {
+      const { gcEpoch } = (await this.#stores.graph.checkpoint(partition)).partition;
+      const event = { type, txid: this.#id(), gcEpoch, gcId: this.gcId, blobs };
+      row = await this.#judged(partition, event, until);
+      if (row === 'stale' || row.outcome.type === 'accepted') continue;
+      const { code, message, detail } = row.outcome;
+      throw new VarveError(code, message, { ...detail, txid: event.txid });
+    }
   }
 
   /**
    * Sends the same bytes until they have an outcome; again only when sending failed, or when the graph has passed them
-   * without one. @see event-log 1.6 rule 9
+   * without one. `stale`: fences of other collectors have passed the record, so it never gets an outcome.
+   * @see event-log 1.6 rules 2, 9
    */
-  async #judged(partition: number, event: GcFence | BlobSwept): Promise<OutcomeRow> {
+  async #judged(partition: number, event: GcFence | BlobSwept, until: AbortSignal): Promise<OutcomeRow | 'stale'> {
     const { log, graph, clock, random } = this.#stores;
     const bytes = encodeEvent(event, { source: `varve/${log.id}`, time: clock.now(), salt: random(16) });
-    const deadline = AbortSignal.timeout(this.waitMs);
-    const until = this.signal ? AbortSignal.any([this.signal, deadline]) : deadline;
     for (;;) {
       const end = await this.#append(partition, bytes);
       const row = await outcomeOf(graph, { partition, txid: event.txid, end }, until);
       if (row) return row;
       checkWanted(this.signal);
       if (until.aborted) throw this.#unknown(partition, event);
+      if ((await graph.checkpoint(partition)).partition.gcEpoch - 1 > event.gcEpoch) return 'stale';
     }
   }
 
