@@ -6,10 +6,12 @@ import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
 import { openSqliteGraphStore } from '#adapters/sqlite/sqlite-graph-store';
 import type { Event } from '#core/event';
+import { project } from '#projection/project';
 import { rebuild } from '#projection/rebuild';
 import { canMountSmallDisk, onSmallDisk } from '../fixture/bytes-small-disk.js';
 import {
   absent,
+  activation,
   app,
   commitBatch,
   commitOn,
@@ -51,8 +53,47 @@ const canMount = canMountSmallDisk();
 const ifMounted = canMount ? it : it.skip;
 const why = canMount ? '' : ' (needs root, to mount a small disk)';
 
+function forgottenRows(file: string): number {
+  const db = new DatabaseSync(file);
+  const row = db.prepare('SELECT count(*) AS rows FROM g1_outcome WHERE stretch = 0').get();
+  db.close();
+  return Number(row?.['rows']);
+}
+
 /** What only this one does: files of others, of other versions, damaged ones, a full disk. */
 describe('the SQLite graph', () => {
+  it('removes the rows of forgotten outcomes some at a time, so that no batch takes long', async () => {
+    const graph = openSqliteGraphStore(path);
+    const day = 86_400_000;
+    let at = await graph.checkpoint(0);
+    const step = async (time: number, ...events: readonly Event[]) => {
+      const records = events.map((event, i) => ({ offset: at.offset + 1 + i, time, bytes: recordBytes(event) }));
+      await project(graph, 0, at, records);
+      at = await graph.checkpoint(0);
+    };
+    const fence = (n: number): Event => ({
+      type: 'gc.fence.v1',
+      txid: txidOf(`f${n}`),
+      gcId: `g${n}`,
+      gcEpoch: n - 1,
+      blobs: [],
+    });
+    await step(0, activation, repoCreate(txidOf('create')));
+    const crowd = Array.from({ length: 1_400 }, (_, n) => commitBatch(txidOf(n), { blobs: [layerBlob('one')] }));
+    await step(0, ...crowd);
+    await step(day, fence(1));
+    await step(2 * day, fence(2));
+    expect(forgottenRows(path)).toBe(1_402);
+    const left: number[] = [];
+    for (let n = 3; n <= 6; n += 1) {
+      await step(n * day, fence(n));
+      expect(await graph.outcome(0, txidOf(1_399))).toBeUndefined();
+      left.push(forgottenRows(path));
+    }
+    expect(left).toEqual([1_402 - 512, 1_402 - 1_024, 0, 0]);
+    await graph.close();
+  });
+
   it.each([
     ['a file that is no database', () => writeFileSync(path, 'not a database at all, but long enough '.repeat(50))],
     [

@@ -1,6 +1,6 @@
 import { VarveError } from '#core/error';
 import type { Proposal, TransactionCancel } from '#core/event';
-import { epochsKept, type PartitionRow } from '#core/graph-row';
+import type { PartitionRow } from '#core/graph-row';
 import { limit } from '#core/limit';
 import type { RepositoryName } from '#core/name';
 import { formatRefValue, type RefUpdate, type RefValue } from '#core/ref';
@@ -61,7 +61,7 @@ export function expiredOutcome(
   { txid, gcEpoch }: Pick<Proposal, 'txid' | 'gcEpoch'>,
   { gcEpoch: current }: PartitionRow,
 ): VarveError {
-  const message = `transaction ${txid} was made at fence ${gcEpoch}, and what became of it was forgotten with fence ${gcEpoch + epochsKept}: look at the ref, or in the audit log`;
+  const message = `transaction ${txid} was made at fence ${gcEpoch}, and what became of it is forgotten by now, at fence ${current}: look at the ref, or in the audit log`;
   return new VarveError('OUTCOME_EXPIRED', message, { txid, gcEpoch, current });
 }
 
