@@ -1,7 +1,7 @@
 import { type Digest, DigestBuilder } from '#core/digest';
 import { isVarveError } from '#core/error';
 import { type BlobRow, isNamedCopy } from '#core/graph-row';
-import type { BlobAddress, BlobStore, StoredBlob } from '#ports/blob-store';
+import type { BlobAddress, BlobReader, BlobStore, StoredBlob } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { streamBlob } from '#ports/read-blob';
 import { checked, found, type FsckStep } from './fsck-finding.js';
@@ -76,10 +76,11 @@ async function* hashBlob(
   blob: StoredBlob,
   damaged: Set<Digest>,
 ): AsyncGenerator<FsckStep> {
-  const reader = await openIfHeld(blobs, blob);
-  if (!reader) return;
   const hash = new DigestBuilder();
+  let reader: BlobReader | undefined;
   try {
+    reader = await openIfHeld(blobs, blob);
+    if (!reader) return;
     for await (const bytes of streamBlob(reader)) {
       hash.update(bytes);
       yield checked('bytes', bytes.length);
@@ -95,7 +96,7 @@ async function* hashBlob(
     });
     return;
   } finally {
-    await reader.close();
+    await reader?.close();
   }
   const actual = hash.digest();
   if (actual === blob.digest) return;
