@@ -34,9 +34,9 @@ export type TroubleKind = (typeof troubleKinds)[number];
 const ofRefs: readonly WishType[] = ['read', 'move', 'move', 'move', 'commit'];
 const ofLayers: readonly WishType[] = ['read', 'move', 'commit', 'layer', 'layer', 'upload', 'hint', 'hint'];
 
-/** Of five runs three are about refs, two about blobs and what collects them: calmer, or nothing is ever collected. */
+/** Of four runs three are about refs, one about blobs and what collects them: calmer, or nothing is ever collected. */
 export function scenarioOf({ pick }: Scheduler): Scenario {
-  const hasBlobs = pick(5) < 2;
+  const hasBlobs = pick(4) === 0;
   const calm = hasBlobs ? 2 : 4;
   return {
     partitionCount: 1 + pick(2),
