@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { GraphKeys } from '#adapters/redis/graph-keys';
 import { openRedisGraphStore } from '#adapters/redis/redis-graph-store';
 import { parseRepositoryName } from '#core/name';
 import type { EventLog } from '#ports/event-log';
@@ -179,10 +180,11 @@ describe('a graph in Redis', () => {
     const left = await dead.beginGeneration();
     await project(left, 0, await left.checkpoint(0), await recordsOf(log));
     // It is as dead as this one: nobody renews the claim any more.
-    await server.ask((client) => client.del(`${prefix}v2:claim`));
+    const { claim, generations } = new GraphKeys(prefix, 1);
+    expect(await server.ask((client) => client.del(claim))).toBe(1);
     await rebuild({ log, graph: alive });
     await expect(left.promote()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    while ((await server.ask((client) => client.smembers(`${prefix}v2:generations`))).length > 1) await sleep(10);
+    while ((await server.ask((client) => client.smembers(generations))).length > 1) await sleep(10);
     await expectReplay(log, alive);
   });
 

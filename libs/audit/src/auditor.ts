@@ -11,7 +11,6 @@ import type { AuditWriter } from './audit-writer.js';
 import { type AuditFinding, checkAudit } from './check-audit.js';
 import { entryAt, firstAfter } from './entry-at.js';
 import { consistencyProof, toBase64 } from './merkle.js';
-import { type NoteVerifier, parseNote, parseVerifier } from './note.js';
 import { type PastOutcome, pastOutcome } from './past-outcome.js';
 import { type PublishedTree, proveRecord, proveRef } from './prove.js';
 import { hashReader, readTile } from './read-hashes.js';

@@ -125,7 +125,7 @@ describe('the tree', () => {
   it('takes records that move very many refs in steps that a store can take at once', async () => {
     const one = auditedHistory();
     await one.append(...shortLife());
-    const many = Array.from({ length: 5 }, (_, n) => {
+    const many = Array.from({ length: 5 }, (_none, n) => {
       const moves = Array.from({ length: 900 }, (_, i) => move(branchRef(`b${n}-${i}`), absent, commits[0]!.id));
       return refUpdate(txidOf(`many ${n}`), moves);
     });

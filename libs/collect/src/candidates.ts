@@ -3,7 +3,7 @@ import { limit } from '#core/limit';
 import type { StoredBlob } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { checkShows, type Ends } from './caught-up.js';
-import type { CollectOptions, CollectStores } from './collect.js';
+import type { CollectOptions, CollectStores } from './collect-options.js';
 import { copiesIn, nameOf } from './copies-in.js';
 import type { Tally } from './copy-amount.js';
 import { checkWanted } from './wanted.js';

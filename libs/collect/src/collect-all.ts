@@ -1,5 +1,6 @@
 import type { Provenance } from '#ports/provenance';
-import { collect, type CollectOptions, type CollectReport, type CollectStores } from './collect.js';
+import { collect, type CollectReport } from './collect.js';
+import type { CollectOptions, CollectStores } from './collect-options.js';
 import { checkOwner } from './store-owner.js';
 import { sweepDerived, type SweptKind } from './sweep-derived.js';
 import { sweepAbandonedUploads, type SweptUploads } from './sweep-uploads.js';

@@ -10,7 +10,8 @@ import { Submitter } from '#history/submitter';
 import type { BlobAddress, BlobStore } from '#ports/blob-store';
 import { Projector } from '#projection/follow';
 import { wrapGraph } from '../../../test/fixture/wrapped-stores.js';
-import { collect, type CollectOptions } from './collect.js';
+import { collect } from './collect.js';
+import type { CollectOptions } from './collect-options.js';
 
 const context = { actor: { name: 'test', verified: false }, reason: '', idempotencyKey: null, request: null };
 const mediaType = 'application/octet-stream';

@@ -2,7 +2,7 @@ import type { BlobRow } from '#core/graph-row';
 import type { BlobAddress } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
 import { limit } from '#core/limit';
-import type { CollectStores } from './collect.js';
+import type { CollectStores } from './collect-options.js';
 import type { Recorder } from './recorder.js';
 
 /**

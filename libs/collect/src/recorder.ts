@@ -3,7 +3,7 @@ import { encodeEvent } from '#core/event-codec';
 import { isVarveError, VarveError } from '#core/error';
 import type { OutcomeRow } from '#core/graph-row';
 import type { BlobAddress } from '#ports/blob-store';
-import type { CollectOptions, CollectStores } from './collect.js';
+import type { CollectOptions, CollectStores } from './collect-options.js';
 import { outcomeOf } from './outcome-of.js';
 import { checkWanted } from './wanted.js';
 

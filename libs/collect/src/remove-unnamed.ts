@@ -1,7 +1,7 @@
 import { isNamedCopy } from '#core/graph-row';
 import type { BlobAddress, StoredBlob } from '#ports/blob-store';
 import type { GraphReader } from '#ports/graph-store';
-import type { CollectStores } from './collect.js';
+import type { CollectStores } from './collect-options.js';
 import { copiesIn, nameOf } from './copies-in.js';
 import type { Tally } from './copy-amount.js';
 import type { Recorder } from './recorder.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { CollectStores } from '#collect/collect';
+import type { CollectStores } from '#collect/collect-options';
 import { collectAll, type GarbageReport } from '#collect/collect-all';
 import { provenancesOf } from '#edge/command/provenances';
 import type { Engine } from '#edge/engine';

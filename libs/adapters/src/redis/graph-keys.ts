@@ -2,12 +2,12 @@ import type { AliasKind } from '#core/graph-row';
 import { commitRowsPerChunk } from './commit-row-codec.js';
 
 /**
- * Where things are. Every key of partition 7 in generation g3-5fa0c1d2 starts with `varve:g3-5fa0c1d2:{p07}:`, so that a
+ * Where things are. Every key of partition 7 in generation g3-5fa0c1d2 starts with `varve:v3:g3-5fa0c1d2:{p07}:`, so that a
  * partition with its checkpoint lies in one slot and a batch is one script; the rest of the key is made here.
  *
  * | key | type | content |
  * | --- | --- | --- |
- * | `varve:{p07}:live` | string | the generation that readers use |
+ * | `varve:v3:{p07}:live` | string | the generation that readers use |
  * | …`checkpoint` | hash | offset, record, state, partition; stretch, kept (the oldest one), outcomes of each (how many), what is removed |
  * | …`repos` | hash | name → repository |
  * | …`refs:REPO` | hash | ref → version and commit |

@@ -128,8 +128,7 @@ export class PromisedTrees {
       return false;
     }
     this.#seen.set(number, kept.number);
-    const places = (await this.#listed?.places) ?? [];
-    await this.#remove(places.filter((old) => old.tree === number && old.number <= kept.number - checkpointsKept));
+    await this.#removeBefore(place);
     return true;
   }
 
@@ -191,7 +190,18 @@ export class PromisedTrees {
     }
   }
 
-  /** What stays is garbage, which the next publication removes. */
+  /** Removes what a new checkpoint is far enough ahead of, as far as it is known here without another look. */
+  async #removeBefore(newest: CheckpointPlace): Promise<void> {
+    const listed = this.#listed;
+    if (!listed) return;
+    const places = [...(await listed.places), newest];
+    const isOld = ({ tree, number }: CheckpointPlace) =>
+      tree === newest.tree && number <= newest.number - checkpointsKept;
+    this.#listed = { at: listed.at, places: Promise.resolve(places.filter((place) => !isOld(place))) };
+    await this.#remove(places.filter(isOld));
+  }
+
+  /** What stays is garbage, which a later publication removes. */
   async #remove(places: readonly CheckpointPlace[]): Promise<void> {
     await Promise.allSettled(places.map((place) => this.#checkpoints.remove(place)));
   }
