@@ -160,6 +160,10 @@ describe('a moment', () => {
     expect(codeOf(await ask(at, 'refs'))).toBe(code);
   });
 
+  it('when nothing was there is told so, too, when no repository is named', async () => {
+    expect(codeOf(await varve('refs', '--at', '2001-01-01T00:00:00Z', '--json'))).toBe('TIME_UNKNOWN');
+  });
+
   it('that the graph has not reached is waited for, and then said', async () => {
     const [log] = steps[0]!.position.split('.');
     const answer = await fetch(`${server.url}/api/v1/repos/app/refs?at=${log}.0.99999`);

@@ -41,11 +41,16 @@ export class Session {
     this.#repo = options.repo ?? process.env['VARVE_REPO'];
   }
 
-  /** `--repo`, or VARVE_REPO, or the only repository there is. @throws REQUEST_INVALID with the list of repositories */
+  /**
+   * `--repo`, or VARVE_REPO, or the only repository there is, or was at the moment asked about.
+   * @throws REQUEST_INVALID with the list of repositories, TIME_UNKNOWN when there was none then
+   */
   async repository(): Promise<string> {
     if (this.#repo !== undefined && this.#repo !== '') return this.#repo;
     const names = (await this.client.repositories()).map(({ repo }) => repo);
     if (names.length === 1) return names[0] as string;
+    if (names.length === 0 && this.at !== undefined)
+      throw new VarveError('TIME_UNKNOWN', `there was no repository at ${this.at}`, { at: this.at });
     throw new VarveError(
       'REQUEST_INVALID',
       names.length === 0
