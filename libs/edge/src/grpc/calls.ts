@@ -9,10 +9,12 @@ import {
 } from '@grpc/grpc-js';
 import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
+import type { Position } from '#core/position';
 import { engineAsOf } from '../as-of.js';
 import type { Engine } from '../engine.js';
+import { renderingOf } from '../error-rendering.js';
+import { awaitPositions, lookAgain, type PlacedQuestion } from '../positions.js';
 import { asVarveError } from '../rest/problem.js';
-import { awaitPositions, positionsOf } from '../rest/position-header.js';
 import { type Asked, type Call, callOf } from './call.js';
 import { MalformedMessage } from './message-codec.js';
 import { statusOf } from './status.js';
@@ -34,12 +36,15 @@ interface Run {
   readonly call: Call;
   readonly needs: Needs;
   readonly request: unknown;
-  readonly work: (call: Asked) => Promise<void>;
+  readonly work: (call: Asked, head: Head) => Promise<void>;
   readonly fail: (failed: StatusObject) => void;
 }
 
 /** A write says where it stands in the log; any other answer is as far as the graph is. */
 type MaybeWritten = { readonly written?: { readonly position: string } | undefined };
+
+/** Makes the head of an answer that is there. @throws NOT_PROJECTED, UNAVAILABLE when it must not be told */
+type Head = (answer?: MaybeWritten) => Promise<Metadata>;
 
 /**
  * Makes the calls of grpc-js from functions that take a message and answer with one, or with many as they are read: what
@@ -82,9 +87,9 @@ export class Calls {
   ): handleClientStreamingCall<Request, Answer> {
     return (raw, callback) => {
       const requests = wellFormed<Request>(raw);
-      const work = async (call: Asked): Promise<void> => {
+      const work: Run['work'] = async (call, head) => {
         const value = await answer(requests, call);
-        raw.sendMetadata(await this.#head(undefined, value as MaybeWritten));
+        raw.sendMetadata(await head(value as MaybeWritten));
         callback(null, value);
       };
       void this.#run({ call: callOf(raw), needs: 'log', request: undefined, work, fail: callback });
@@ -106,15 +111,15 @@ export class Calls {
       const { request } = raw;
       // A peer that is gone is told by the signal.
       raw.on('error', () => undefined);
-      const work = async (call: Asked): Promise<void> => {
+      const work: Run['work'] = async (call, head) => {
         let isBegun = false;
         for await (const message of answers(checked(request), call)) {
           if (call.signal.aborted) throw call.signal.reason;
-          if (!isBegun) raw.sendMetadata(await this.#head(repoOf(request)));
+          if (!isBegun) raw.sendMetadata(await head());
           isBegun = true;
           if (!raw.write(message)) await drained(raw, call.signal);
         }
-        if (!isBegun) raw.sendMetadata(await this.#head(repoOf(request)));
+        if (!isBegun) raw.sendMetadata(await head());
         raw.end();
       };
       void this.#run({ call: callOf(raw), needs, request, work, fail: (failed) => raw.emit('error', failed) });
@@ -127,9 +132,9 @@ export class Calls {
   ): handleUnaryCall<Request, Answer> {
     return (raw, callback) => {
       const { request } = raw;
-      const work = async (call: Asked): Promise<void> => {
+      const work: Run['work'] = async (call, head) => {
         const value = await answer(checked(request), call);
-        raw.sendMetadata(await this.#head(repoOf(request), value as MaybeWritten));
+        raw.sendMetadata(await head(value as MaybeWritten));
         callback(null, value);
       };
       void this.#run({ call: callOf(raw), needs, request, work, fail: callback });
@@ -138,27 +143,45 @@ export class Calls {
 
   async #run({ call, needs, request, work, fail }: Run): Promise<void> {
     const startedAt = performance.now();
+    const repo = repoOf(request);
+    let wanted: readonly Position[] = [];
     const ended = (error: VarveError | null): void =>
       this.#onEnd({
         id: call.id,
         method: call.method,
-        repo: repoOf(request),
+        repo,
         durationMs: performance.now() - startedAt,
         error,
       });
     try {
       this.#checkAble(needs);
       const minPosition = call.headers['varve-min-position'];
-      if (needs !== 'nothing' && typeof minPosition === 'string') await awaitPositions(this.#engine, minPosition);
-      await work({ ...call, engine: await this.#engineFor(call, needs) });
+      if (needs !== 'nothing' && typeof minPosition === 'string') {
+        const positions = await awaitPositions(this.#engine, minPosition);
+        // A write is told its outcome, which stands in the log.
+        if (needs === 'graph') wanted = positions;
+      }
+      const engine = await this.#engineFor(call, needs);
+      await work({ ...call, engine }, (answer) => this.#head({ repo, wanted }, answer));
       ended(null);
     } catch (thrown) {
-      const error = call.signal.aborted
-        ? (call.signal.reason as VarveError)
-        : asVarveError(thrown, { what: call.method, id: call.id });
+      const { error, position } = await this.#failureOf(thrown, call, { repo, wanted });
       ended(error);
-      fail(statusOf(error, await this.#head(repoOf(request))));
+      fail(statusOf(error, headOf(position)));
     }
+  }
+
+  /** What a call that failed is told: not what was read from a graph that went back meanwhile. */
+  async #failureOf(
+    thrown: unknown,
+    { method, id, signal }: Call,
+    question: PlacedQuestion,
+  ): Promise<{ readonly error: VarveError; readonly position: string | undefined }> {
+    const { position, refusal } = await lookAgain(this.#engine, question);
+    if (signal.aborted) return { error: signal.reason as VarveError, position };
+    const error = asVarveError(thrown, { what: method, id });
+    const isTold = refusal === undefined || renderingOf(error.code).http >= 500;
+    return { error: isTold ? error : asVarveError(refusal, { what: method, id }), position };
   }
 
   /** @throws REQUEST_INVALID for a write of the past */
@@ -177,17 +200,19 @@ export class Calls {
       throw new VarveError('UNAVAILABLE', `nothing can be written: ${failure.message}`, {}, { cause: failure });
   }
 
-  async #head(repo: string | undefined, answer: MaybeWritten = {}): Promise<Metadata> {
-    const metadata = new Metadata();
-    try {
-      const { written } = answer;
-      const position = written?.position ?? (await positionsOf(this.#engine, repo as RepositoryName | undefined));
-      if (position !== undefined) metadata.set('varve-position', position);
-    } catch {
-      // The graph cannot say where it is; the answer itself says why, or did not need it.
-    }
-    return metadata;
+  /** @throws NOT_PROJECTED, UNAVAILABLE when the graph is not any more where the question wanted it */
+  async #head(question: PlacedQuestion, { written }: MaybeWritten = {}): Promise<Metadata> {
+    if (written) return headOf(written.position);
+    const { position, refusal } = await lookAgain(this.#engine, question);
+    if (refusal !== undefined) throw refusal;
+    return headOf(position);
   }
+}
+
+function headOf(position: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (position !== undefined) metadata.set('varve-position', position);
+  return metadata;
 }
 
 /** @throws REQUEST_INVALID when the bytes were no message */
@@ -200,9 +225,10 @@ async function* wellFormed<Request>(requests: AsyncIterable<Request>): AsyncGene
   for await (const request of requests) yield checked(request);
 }
 
-function repoOf(request: unknown): string | undefined {
+/** As the request has it, well formed or not. */
+function repoOf(request: unknown): RepositoryName | undefined {
   const repo = (request as { repo?: unknown } | undefined)?.repo;
-  return typeof repo === 'string' && repo !== '' ? repo : undefined;
+  return typeof repo === 'string' && repo !== '' ? (repo as RepositoryName) : undefined;
 }
 
 /** Until the reader takes more. @throws CANCELLED when it is gone */

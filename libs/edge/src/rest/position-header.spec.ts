@@ -1,13 +1,17 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { openMemoryEventLog } from '#adapters/memory/memory-event-log';
 import { openMemoryGraphStore } from '#adapters/memory/memory-graph-store';
+import { VarveError } from '#core/error';
 import { Projector } from '#projection/follow';
 import { app, recordBytes, repoCreate, txidOf } from '../../../../test/fixture/event-builder.js';
 import { wrapGraph } from '../../../../test/fixture/wrapped-stores.js';
-import { installPositions } from './position-header.js';
+import { addPosition, installPositions } from './position-header.js';
 
 const log = openMemoryEventLog({ now: () => 1_000 });
 const full = openMemoryGraphStore();
+const silent = wrapGraph(full, {
+  checkpoint: () => Promise.reject(new VarveError('UNAVAILABLE', 'the graph does not answer')),
+});
 let held = full;
 let http: FastifyInstance;
 
@@ -27,6 +31,16 @@ beforeAll(async () => {
   http.get('/lost', async (_request, reply) => {
     held = openMemoryGraphStore();
     return reply.status(404).send({ known: (await graph.repository(app)) !== undefined });
+  });
+  http.get('/lines', async (request, reply) => {
+    await addPosition({ graph, log }, request, reply);
+    held = openMemoryGraphStore();
+    return reply.status(404).send({ known: (await graph.repository(app)) !== undefined });
+  });
+  http.get('/silent', async () => {
+    const known = (await graph.repository(app)) !== undefined;
+    held = silent;
+    return { known };
   });
 });
 beforeEach(() => (held = full));
@@ -52,6 +66,30 @@ it('does not tell what it read from a graph that lost its data after it was look
   expect(answer.statusCode).toBe(503);
   expect(answer.headers).toMatchObject({ 'varve-error': 'NOT_PROJECTED', 'retry-after': '1' });
   expect(answer.json()).toMatchObject({ code: 'NOT_PROJECTED', fields: { position: `${log.id}.0.1`, visible: null } });
+});
+
+it('looks at a failure, too, of an answer whose head was made before', async () => {
+  const answer = await http.inject({ url: '/lines', ...at(1) });
+  expect({ status: answer.statusCode, code: answer.headers['varve-error'] }).toEqual({
+    status: 503,
+    code: 'NOT_PROJECTED',
+  });
+});
+
+it('tells nothing at a position when the graph cannot say any more where it is', async () => {
+  const answer = await http.inject({ url: '/silent', ...at(1) });
+  expect({ status: answer.statusCode, code: answer.headers['varve-error'] }).toEqual({
+    status: 503,
+    code: 'UNAVAILABLE',
+  });
+  held = full;
+  expect((await http.inject({ url: '/silent' })).json()).toEqual({ known: true });
+});
+
+it('says of a position of another log that it is one, and nothing else', async () => {
+  const elsewhere = { headers: { 'varve-min-position': `${'0'.repeat(32)}.0.99` } };
+  const answer = await http.inject({ url: '/kept', ...elsewhere });
+  expect(answer.json()).toMatchObject({ code: 'POSITION_UNKNOWN' });
 });
 
 it('tells whoever asks without a position what there is', async () => {
