@@ -4,8 +4,16 @@ import type { RefName, RepositoryName } from '#core/name';
 import type { AuditStore, AuditTreeSize, NewAuditRow } from '#ports/audit-store';
 import { decodeEntry, entryText } from './entry.js';
 import { GrowingTiles } from './growing-tiles.js';
-import { decodeMapPath, encodeMapPath, type KnownPath, type MapPath, type ReadPath, writeKey } from './map-path.js';
-import { type Hash, leafHashOfText } from './merkle.js';
+import {
+  decodeMapPath,
+  encodeMapPath,
+  type KnownPath,
+  type MapPath,
+  type NewLeaf,
+  type ReadPath,
+  writeKey,
+} from './map-path.js';
+import { type Hash, leavesOfTexts } from './merkle.js';
 import { nothing, refKey, refValueHash } from './state-map.js';
 
 /** A record and what the fold made of it. */
@@ -28,7 +36,7 @@ export interface JudgedRecord {
 
 /** Paths that are kept decoded: the next move of a branch starts from one of the last. */
 const pathsKept = 4_096;
-const keysKept = 4_096;
+const keysKeptMax = 4_096;
 
 /**
  * The growing tree of one partition. Its state is what the store holds and nothing else, so it goes on wherever it was
@@ -39,7 +47,8 @@ export class AuditTree {
   readonly #tree: number;
   readonly #paths = new Map<number, MapPath>();
   readonly #known: KnownPath = (move) => this.#paths.get(move);
-  readonly #keys = new Map<string, Hash>();
+  readonly #keys = new Map<RepositoryName, Map<RefName, Hash>>();
+  #keysKept = 0;
   readonly #tiles: GrowingTiles;
   #size: AuditTreeSize;
   #time = 0;
@@ -68,7 +77,8 @@ export class AuditTree {
   /** Appends records, the next ones in order. False when another writer was faster: then open the tree again. */
   async append(records: readonly JudgedRecord[]): Promise<boolean> {
     const from = this.#size;
-    const rows: NewAuditRow[] = [];
+    const entries: string[] = [];
+    const moves: number[] = [];
     const paths: Uint8Array[] = [];
     for (const record of records) {
       for (const move of record.moves) {
@@ -79,11 +89,14 @@ export class AuditTree {
         while (typeof path === 'number') path = await this.#readPath(path).then(() => this.#move(set, number));
         paths.push(encodeMapPath(path));
       }
-      const entry = this.#entryOf(record);
-      const { offset, about, words } = record;
-      rows.push({ offset, entry: Buffer.from(entry, 'latin1'), moves: from.moves + paths.length, about, words });
-      this.#tiles.add(record.offset, leafHashOfText(entry));
+      entries.push(this.#entryOf(record));
+      moves.push(from.moves + paths.length);
     }
+    const rows = leavesOfTexts(entries).map(({ entry, hash }, i): NewAuditRow => {
+      const { offset, about, words } = records[i] as JudgedRecord;
+      this.#tiles.add(offset, hash);
+      return { offset, entry, moves: moves[i] as number, about, words };
+    });
     const appended = await this.#store.append(this.#tree, { from, rows, paths, tiles: this.#tiles.take() });
     if (appended) this.#size = { entries: from.entries + rows.length, moves: from.moves + paths.length };
     this.#forgetOldest();
@@ -95,14 +108,13 @@ export class AuditTree {
     return entryText({ partition: this.#tree, offset, t: this.#time, type, record, decision, state: this.#state });
   }
 
-  #setOf({ repo, offset }: JudgedRecord, { ref, commit, version }: AcceptedMove): Parameters<typeof writeKey>[0] {
-    const value = { commit, version };
-    const leaf = { key: this.#keyOf(repo as RepositoryName, ref), value: refValueHash(value) };
-    return { leaf, value, offset };
+  #setOf({ repo, offset }: JudgedRecord, move: AcceptedMove): NewLeaf {
+    const leaf = { key: this.#keyOf(repo as RepositoryName, move.ref), value: refValueHash(move) };
+    return { leaf, value: move, offset };
   }
 
   /** The path of the move; or the move whose path has to be read first. */
-  #move(set: Parameters<typeof writeKey>[0], number: number): MapPath | number {
+  #move(set: NewLeaf, number: number): MapPath | number {
     const path = writeKey(set, number - 1, this.#known);
     if (typeof path === 'number') return path;
     this.#paths.set(number, path);
@@ -116,12 +128,15 @@ export class AuditTree {
 
   /** The same refs move again and again. */
   #keyOf(repo: RepositoryName, ref: RefName): Hash {
-    const name = `${repo} ${ref}`;
-    const known = this.#keys.get(name);
+    const known = this.#keys.get(repo)?.get(ref);
     if (known !== undefined) return known;
+    if (this.#keysKept >= keysKeptMax) {
+      this.#keys.clear();
+      this.#keysKept = 0;
+    }
     const key = refKey(repo, ref);
-    if (this.#keys.size >= keysKept) this.#keys.clear();
-    this.#keys.set(name, key);
+    this.#keys.set(repo, (this.#keys.get(repo) ?? new Map<RefName, Hash>()).set(ref, key));
+    this.#keysKept += 1;
     return key;
   }
 

@@ -25,9 +25,12 @@ interface Beside {
   readonly writer: number;
 }
 
+/** What a move sets in the map. */
+export type NewLeaf = Pick<MapPath, 'leaf' | 'value' | 'offset'>;
+
 /** The path of a move; computes its nodes. */
-export function newMapPath({ leaf, value, offset, beside }: Omit<MapPath, 'own'>): MapPath {
-  const own = Array.from<Hash>({ length: beside.length + 1 });
+export function newMapPath({ leaf, value, offset }: NewLeaf, beside: readonly Beside[]): MapPath {
+  const own: Hash[] = [];
   let up = mapLeafHash(leaf);
   own[beside.length] = up;
   for (let depth = beside.length - 1; depth >= 0; depth -= 1) {
@@ -83,21 +86,17 @@ function findKnownKey(key: Hash, last: number, known: KnownPath): Found | number
 }
 
 /** The path of the next move, which sets a key; or the move whose path is needed first. */
-export function writeKey(
-  set: { readonly leaf: MapLeaf; readonly value: RefValue; readonly offset: number },
-  last: number,
-  known: KnownPath,
-): MapPath | number {
+export function writeKey(set: NewLeaf, last: number, known: KnownPath): MapPath | number {
   const found = findKnownKey(set.leaf.key, last, known);
   if (typeof found === 'number') return found;
   const { beside, end } = found;
-  if (!end || end.path.leaf.key === set.leaf.key) return newMapPath({ ...set, beside });
+  if (!end || end.path.leaf.key === set.leaf.key) return newMapPath(set, beside);
   // Two keys where there was one: both go down to where they part.
   const other = end.path.leaf;
   const deeper = [...beside];
   while (bitOf(other.key, deeper.length) === bitOf(set.leaf.key, deeper.length))
     deeper.push({ hash: nothing, writer: -1 });
-  return newMapPath({ ...set, beside: [...deeper, { hash: mapLeafHash(other), writer: end.move }] });
+  return newMapPath(set, [...deeper, { hash: mapLeafHash(other), writer: end.move }]);
 }
 
 /** What the map says of a key, with its proof, and the record that set it. */
@@ -111,18 +110,19 @@ const besideBytes = hashBytes + 8;
 
 export function encodeMapPath({ leaf, value, offset, beside }: MapPath): Uint8Array {
   // As JSON: every move has one, and nothing in it needs an escape.
-  const text = `[${value.commit === null ? 'null' : `"${value.commit}"`},${value.version}]`;
+  const text = value.commit === null ? `[null,${value.version}]` : `["${value.commit}",${value.version}]`;
   const bytes = Buffer.allocUnsafe(headBytes + besideBytes * beside.length + text.length);
-  bytes.write(leaf.key + leaf.value, 0, 2 * hashBytes, 'latin1');
+  bytes.write(leaf.key, 0, 'latin1');
+  bytes.write(leaf.value, hashBytes, 'latin1');
   bytes.writeDoubleBE(offset, 2 * hashBytes);
   bytes.writeUInt16BE(beside.length, 2 * hashBytes + 8);
   let at = headBytes;
   for (const { hash, writer } of beside) {
-    bytes.write(hash, at, hashBytes, 'latin1');
+    bytes.write(hash, at, 'latin1');
     bytes.writeDoubleBE(writer, at + hashBytes);
     at += besideBytes;
   }
-  bytes.write(text, at, text.length, 'latin1');
+  bytes.write(text, at, 'latin1');
   return bytes;
 }
 
@@ -139,7 +139,7 @@ export function decodeMapPath(stored: Uint8Array): MapPath {
     const [commit, version] = JSON.parse(text.slice(headBytes + count * besideBytes)) as [RefValue['commit'], number];
     assert(Number.isSafeInteger(version), 'a version is a count');
     const leaf = { key: text.slice(0, hashBytes) as Hash, value: text.slice(hashBytes, 2 * hashBytes) as Hash };
-    return newMapPath({ leaf, value: { commit, version }, offset: bytes.readDoubleBE(2 * hashBytes), beside });
+    return newMapPath({ leaf, value: { commit, version }, offset: bytes.readDoubleBE(2 * hashBytes) }, beside);
   } catch (cause) {
     throw new VarveError(
       'CORRUPT',

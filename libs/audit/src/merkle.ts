@@ -16,9 +16,22 @@ export function leafHash(entry: Uint8Array): Hash {
   return hash('sha256', input, 'binary') as Hash;
 }
 
-/** The same for an entry that is ASCII text: a copy less. */
-export function leafHashOfText(entry: string): Hash {
-  return hash('sha256', `\0${entry}`, 'binary') as Hash;
+export interface Leaf {
+  readonly entry: Uint8Array;
+  readonly hash: Hash;
+}
+
+/**
+ * Leaves of entries that are ASCII text. All stand in one buffer, each behind its zero, and are hashed where they stand:
+ * a buffer for each would cost as much as its hash.
+ */
+export function leavesOfTexts(entries: readonly string[]): Leaf[] {
+  const bytes = Buffer.from(`\0${entries.join('\0')}`, 'latin1');
+  let at = 0;
+  return entries.map(({ length }) => {
+    const input = bytes.subarray(at, (at += 1 + length));
+    return { entry: input.subarray(1), hash: hash('sha256', input, 'binary') as Hash };
+  });
 }
 
 const node = Buffer.alloc(1 + 2 * hashBytes);
