@@ -40,11 +40,11 @@ export function checkSize({ length: sizeBytes }: Uint8Array): void {
 }
 
 /** OUTCOME_UNKNOWN when time is up, CANCELLED when the caller left: in both the write may still take effect. */
-export function unknownOutcome(
-  { txid, repo, gcEpoch }: Proposal | TransactionCancel,
-  signal: AbortSignal | undefined,
-): VarveError {
-  const detail = { txid, repository: repo, gcEpoch };
+export function unknownOutcome(event: Proposal | TransactionCancel, signal: AbortSignal | undefined): VarveError {
+  // Who ends a transaction knows that one, and asks for it again.
+  const isCancel = event.type === 'tx.cancel.v1';
+  const { txid, gcEpoch } = isCancel ? { txid: event.target, gcEpoch: event.targetEpoch } : event;
+  const detail = { txid, repository: event.repo, gcEpoch };
   if (signal?.aborted) {
     return new VarveError(
       'CANCELLED',

@@ -16,6 +16,7 @@ const draft = {
   commits: [next],
   updates: [move(main, { commit: genesis.id, version: 1 }, next.id)],
 } as const;
+const lost = () => new VarveError('UNAVAILABLE', 'no answer');
 
 describe('a transaction', () => {
   it('is looked up by its id', async () => {
@@ -55,6 +56,23 @@ describe('a transaction', () => {
     await history.projector.caughtUp();
     expect(await history.graph.ref(app, main)).toMatchObject({ commit: genesis.id });
     expect(await lookUpTransaction(history.graph, { txid })).toEqual(row);
+    await history.close();
+  });
+
+  it('that is not ended in time is named, and not what should have ended it', async () => {
+    let hangs = false;
+    const wrap = (log: EventLog) =>
+      wrapLog(log, {
+        append: (partition, records) => (hangs ? Promise.reject(lost()) : log.append(partition, records)),
+      });
+    const history = runHistory({ wrap, outcomeWaitMs: 100 });
+    await history.create();
+    hangs = true;
+    const name = { repo: app, txid: 'f'.repeat(32), gcEpoch: 0 };
+    await expect(cancelTransaction(history, name, context)).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      detail: { txid: name.txid, repository: app, gcEpoch: 0 },
+    });
     await history.close();
   });
 
