@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => work?.remove());
 
 const verbs =
-  'serve init repos images log show refs reflog merge-base rev-parse du ls cat diff find layer branch tag reset rollback load import commit checkout status rebuild gc fsck completion version';
+  'serve init repos images log show refs reflog merge-base rev-parse du ls cat diff find layer branch tag reset rollback load import commit checkout status rebuild gc fsck transaction completion version';
 
 it('lists every command in groups and ends with the exit codes', async () => {
   const { code, stdout } = await nobody('--help');
@@ -76,6 +76,9 @@ it.each<[string, string[], RegExp]>([
   ['a commit of nothing', ['commit', '-m', 'x', '--repo', 'r'], /--empty/],
   ['a layer that is not there', ['commit', '/no/such/layer.tar', '-m', 'x', '--repo', 'r'], /no such file/],
   ['an archive that is not there', ['load', '/no/such/image.tar'], /no such file/],
+  ['a transaction without its id', ['transaction', 'show'], /missing required argument/],
+  ['an epoch that is none', ['transaction', 'show', 'ab', '--gc-epoch', '-1'], /not the number of an epoch/],
+  ['a transaction of the past', ['transaction', 'show', 'ab', '--at', '1.days.ago'], /has no --at/],
   ['a branch name git refuses', ['branch', 'a..b', '--repo', 'r'], /NAME_INVALID/],
   ['a tag name OCI refuses', ['tag', '-x', '--repo', 'r'], /unknown option/],
 ])('refuses %s with 2', async (_what, args, message) => {

@@ -586,6 +586,26 @@ const twins: readonly Twin[] = [
     fails: 'REQUEST_INVALID',
   },
   {
+    route: 'POST /api/v1/transactions/{txid}/cancel',
+    rpc: 'AdminService/CancelTransaction',
+    rest: { path: { txid: 'd'.repeat(32) }, body: { repo: restRepo, gcEpoch: 0 } },
+    grpc: {
+      method: method(admin.AdminServiceService.cancelTransaction),
+      requests: [admin.CancelTransactionRequest.create({ txid: 'e'.repeat(32), repo, gcEpoch: 0 })],
+    },
+    answer: transactionAnswer,
+  },
+  {
+    route: 'GET /api/v1/transactions/{txid}',
+    rpc: 'AdminService/GetTransaction',
+    rest: { path: { txid: 'd'.repeat(32) }, query: { repo: restRepo, gcEpoch: '0' } },
+    grpc: {
+      method: method(admin.AdminServiceService.getTransaction),
+      requests: [admin.GetTransactionRequest.create({ txid: 'e'.repeat(32), repo, gcEpoch: 0 })],
+    },
+    answer: transactionAnswer,
+  },
+  {
     route: 'POST /api/v1/fsck',
     rpc: 'AdminService/Fsck',
     rest: { query: { quick: 'true' } },
@@ -1125,6 +1145,16 @@ function diffAnswer({ type, ...line }: { type: string } & Members): unknown[] {
     ...rest
   } = line;
   return [{ type, ...rest, from, to, layers: { shared, removed, added } }];
+}
+
+function transactionAnswer([found]: readonly unknown[]): unknown {
+  const { outcome: told, ...rest } = found as admin.GetTransactionResponse;
+  if (told?.outcome?.$case !== 'rejected') throw new Error('it has another outcome');
+  const { code, detail, fieldsJson } = told.outcome.value;
+  // Both doors are told of one of their own.
+  const asRest = (text: string) => text.replaceAll('e'.repeat(32), 'd'.repeat(32));
+  const error = { code, detail: asRest(detail), fields: JSON.parse(asRest(fieldsJson)) as unknown };
+  return { ...rest, outcome: 'rejected', commits: [], moves: [], error };
 }
 
 function reportAnswer({ repositories, ...report }: Members): unknown {

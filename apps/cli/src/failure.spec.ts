@@ -41,6 +41,16 @@ it('shows a stack for a fault of ours only, and only when asked', () => {
   );
 });
 
+it('names the command that tells what became of a write, with all that it takes', () => {
+  const detail = { txid: 'ab'.repeat(16), repository: 'library/app', gcEpoch: 3 };
+  const unknown = new VarveError('OUTCOME_UNKNOWN', 'it has no outcome yet', detail);
+  expect(failureOf(unknown, plain).text).toContain(
+    `try: varve transaction show ${'ab'.repeat(16)} --repo library/app --gc-epoch 3, which says`,
+  );
+  const collection = new VarveError('OUTCOME_UNKNOWN', 'run it again', { txid: 'ab'.repeat(16), partition: 0 });
+  expect(failureOf(collection, plain).text).toBe('varve: run it again (OUTCOME_UNKNOWN)');
+});
+
 it('has nothing to say when the reader of a list has left', () => {
   expect(failureOf(new OutputClosed(), plain)).toEqual({ exit: 0, text: '' });
 });

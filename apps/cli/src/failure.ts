@@ -84,7 +84,11 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   TAG_IMMUTABLE: () => 'the same command with --move (varve load: --move-tags)',
   TAG_TOMBSTONED: () => 'varve restore TAG, or the same command with --move (varve load: --move-tags)',
   EXPECTATION_REQUIRED: () => 'the same command with --expect COMMIT.VERSION, as varve refs --json says',
-  OUTCOME_UNKNOWN: () => 'the same command again with the same --idempotency-key; it takes effect once',
+  OUTCOME_UNKNOWN: ({ detail }) => {
+    const named = transactionIn(detail);
+    return named && `varve transaction show ${named}, which says what became of it (with cancel for show: ends it)`;
+  },
+  TRANSACTION_UNKNOWN: () => 'the same command again in a moment, or with cancel for show, which ends it',
   IDEMPOTENCY_KEY_REUSED: () => 'the same command with another --idempotency-key, or without',
   UNAVAILABLE: ({ detail }) =>
     detail['refused'] === true ? 'varve serve (or name another server with --server or VARVE_SERVER)' : undefined,
@@ -97,6 +101,12 @@ const hints: Partial<Record<ErrorCode, (error: VarveError) => string | undefined
   STORAGE_FULL: () => 'the same command again when there is room; nothing of it was kept',
   INTERNAL: () => 'the same command with VARVE_DEBUG=1, and report what it says',
 };
+
+/** As the arguments of a command; undefined for the records of a collection, which is run again. */
+function transactionIn({ txid, repository, gcEpoch }: VarveError['detail']): string | undefined {
+  if (typeof txid !== 'string' || typeof repository !== 'string') return undefined;
+  return `${txid} --repo ${repository}${typeof gcEpoch === 'number' ? ` --gc-epoch ${gcEpoch}` : ''}`;
+}
 
 /** What commander could not read. */
 function asUsage({ message }: CommanderError): VarveError {

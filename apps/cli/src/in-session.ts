@@ -31,7 +31,9 @@ export function inSession(signal: AbortSignal): Run {
 
 /** What is about the server and not about histories: an answer of now would look like one of then. */
 const withoutPast: ReadonlySet<string> = new Set(
-  'status,fsck,watch,jobs,eventlog,gc,rebuild,audit checkpoint,audit key,audit check,audit verify'.split(','),
+  'status,fsck,watch,jobs,transaction,eventlog,gc,rebuild,audit checkpoint,audit key,audit check,audit verify'.split(
+    ',',
+  ),
 );
 
 /** @throws REQUEST_INVALID */

@@ -53,6 +53,7 @@ const verbs: readonly Verb[] = [
   { name: 'audit', group: groups.care, summary: 'ask who did what, and prove what a ref pointed at', load: async (run) => (await import('./commands/audit.js')).auditCommand(run) },
   { name: 'materialize', group: groups.bytes, summary: 'have a root filesystem lie ready as a file', load: async (run) => (await import('./commands/materialize.js')).materializeCommand(run) },
   { name: 'jobs', group: groups.care, summary: 'show, retry and cancel jobs that make tarballs', load: async (run) => (await import('./commands/jobs.js')).jobsCommand(run) },
+  { name: 'transaction', group: groups.care, summary: 'look up what became of a write, or end it', load: async (run) => (await import('./commands/transaction.js')).transactionCommand(run) },
   { name: 'eventlog', group: groups.care, summary: 'export the event log, or copy one into an empty server', load: async (run) => (await import('./commands/eventlog.js')).eventlogCommand(run) },
   { name: 'status', alias: 'state', group: groups.care, summary: 'show the state of the server', load: async (run) => (await import('./commands/status.js')).statusCommand(run) },
   { name: 'rebuild', group: groups.care, summary: 'make the graph again from the event log', load: async (run) => (await import('./commands/rebuild.js')).rebuildCommand(run) },

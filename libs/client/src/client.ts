@@ -396,10 +396,27 @@ export class VarveClient {
     return watchEvents(this.#conversation, repo, from);
   }
 
-  /** `gcEpoch`, as the detail of OUTCOME_UNKNOWN has it, tells an outcome that is still to come from one that is forgotten. */
-  transaction(txid: string, { gcEpoch }: { readonly gcEpoch?: number | undefined } = {}): Promise<answer.Transaction> {
-    const query = gcEpoch === undefined ? {} : { gcEpoch: String(gcEpoch) };
-    return this.#conversation.read(`api/v1/transactions/${encodeURIComponent(txid)}`, query);
+  /**
+   * What became of a write. `repo` and `gcEpoch`, as the detail of OUTCOME_UNKNOWN has them, tell an outcome that is still
+   * to come from one that never comes, or is forgotten. @throws TRANSACTION_UNKNOWN, GC_EPOCH_STALE, OUTCOME_EXPIRED
+   */
+  transaction(
+    txid: string,
+    told: { readonly repo?: string | undefined; readonly gcEpoch?: number | undefined } = {},
+  ): Promise<answer.Transaction> {
+    return this.#conversation.read(`api/v1/transactions/${encodeURIComponent(txid)}`, { ...told });
+  }
+
+  /**
+   * Ends a write whose outcome is unknown: afterwards it has one, that it had or TRANSACTION_CANCELLED. Idempotent.
+   * @throws OUTCOME_EXPIRED when what it had may be forgotten
+   */
+  cancelTransaction(
+    txid: string,
+    { repo, gcEpoch }: { readonly repo: string; readonly gcEpoch?: number | undefined },
+  ): Promise<answer.Transaction> {
+    const path = `api/v1/transactions/${encodeURIComponent(txid)}/cancel`;
+    return this.#conversation.write({ method: 'POST', path, json: { repo, gcEpoch } });
   }
 
   state(): Promise<answer.ServerState> {
