@@ -24,13 +24,13 @@ type Cut = Pick<RepositoryRow, 'moves' | 'commits'> | undefined;
  */
 export class GraphAt implements GraphReader {
   readonly partitionCount: number;
+  readonly moment: Moment;
   readonly #graph: GraphReader;
-  readonly #moment: Moment;
   readonly #cuts = new Map<RepositoryName, Promise<Cut>>();
 
   constructor(graph: GraphReader, moment: Moment) {
     this.#graph = graph;
-    this.#moment = moment;
+    this.moment = moment;
     this.partitionCount = graph.partitionCount;
   }
 
@@ -166,7 +166,7 @@ export class GraphAt implements GraphReader {
   async #findCut(repo: RepositoryName): Promise<Cut> {
     const row = await this.#graph.repository(repo);
     if (!row) return undefined;
-    const moment = this.#moment;
+    const moment = this.moment;
     if (moment.type === 'position') return this.#cutAt(row, this.#offsetFor(repo, moment.position));
     if (row.createdAt > moment.ms) return undefined;
     const next = await this.#moveBeyond(row, moment.ms, ({ time }) => time);

@@ -78,6 +78,13 @@ it('does not tell what it read from a graph that lost its data after it was look
   expect(ended).toEqual(['NOT_PROJECTED']);
 });
 
+it('does not tell it to who asked as of a position, either', async () => {
+  const asOf = { metadata: { 'varve-at': `${log.id}.0.1` } };
+  expect(await getRepo(asOf)).toMatchObject({ status: 'OK', messages: [{ repository: { repo: app } }] });
+  becomes = empty;
+  expect(await getRepo(asOf)).toMatchObject({ code: 'NOT_PROJECTED' });
+});
+
 it('sends no first message of a stream that was read from one', async () => {
   becomes = empty;
   expect(await listRepos(at(1))).toMatchObject({ code: 'NOT_PROJECTED', messages: [] });

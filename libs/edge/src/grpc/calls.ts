@@ -10,7 +10,7 @@ import {
 import { VarveError } from '#core/error';
 import type { RepositoryName } from '#core/name';
 import type { Position } from '#core/position';
-import { engineAsOf } from '../as-of.js';
+import { engineAsOf, positionAsOf } from '../as-of.js';
 import type { Engine } from '../engine.js';
 import { renderingOf } from '../error-rendering.js';
 import { awaitPositions, lookAgain, type PlacedQuestion } from '../positions.js';
@@ -162,6 +162,7 @@ export class Calls {
         if (needs === 'graph') wanted = positions;
       }
       const engine = await this.#engineFor(call, needs);
+      wanted = [...wanted, ...positionAsOf(engine)];
       await work({ ...call, engine }, (answer) => this.#head({ repo, wanted }, answer));
       ended(null);
     } catch (thrown) {

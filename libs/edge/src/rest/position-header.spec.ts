@@ -5,7 +5,9 @@ import { VarveError } from '#core/error';
 import { Projector } from '#projection/follow';
 import { app, recordBytes, repoCreate, txidOf } from '../../../../test/fixture/event-builder.js';
 import { wrapGraph } from '../../../../test/fixture/wrapped-stores.js';
+import type { Engine } from '../engine.js';
 import { addPosition, installPositions } from './position-header.js';
+import { EngineAsOfPipe, installMoments } from './read-engine.js';
 
 const log = openMemoryEventLog({ now: () => 1_000 });
 const full = openMemoryGraphStore();
@@ -27,6 +29,13 @@ beforeAll(async () => {
   });
   http = fastify();
   installPositions(http, { graph, log });
+  installMoments(http);
+  const past = new EngineAsOfPipe({ graph, log } as unknown as Engine);
+  http.get('/api/v1/repos/:repo', async (request, reply) => {
+    const then = await past.transform(request);
+    held = openMemoryGraphStore();
+    return reply.status(404).send({ known: (await then.graph.repository(app)) !== undefined });
+  });
   http.get('/kept', async () => ({ known: (await graph.repository(app)) !== undefined }));
   http.get('/lost', async (_request, reply) => {
     held = openMemoryGraphStore();
@@ -66,6 +75,13 @@ it('does not tell what it read from a graph that lost its data after it was look
   expect(answer.statusCode).toBe(503);
   expect(answer.headers).toMatchObject({ 'varve-error': 'NOT_PROJECTED', 'retry-after': '1' });
   expect(answer.json()).toMatchObject({ code: 'NOT_PROJECTED', fields: { position: `${log.id}.0.1`, visible: null } });
+});
+
+it('does not tell it to who asked as of a position, either', async () => {
+  const answer = await http.inject({ url: `/api/v1/repos/${encodeURIComponent(app)}?at=${log.id}.0.1` });
+  expect(answer.json()).toMatchObject({ code: 'NOT_PROJECTED', fields: { position: `${log.id}.0.1`, visible: null } });
+  held = full;
+  expect((await http.inject({ url: `/api/v1/repos/${encodeURIComponent(app)}` })).json()).toEqual({ known: false });
 });
 
 it('looks at a failure, too, of an answer whose head was made before', async () => {

@@ -18,7 +18,7 @@ export function installPositions(http: FastifyInstance, placed: Placed): void {
     const asked = request.headers['varve-min-position'];
     if (asked === undefined) return;
     const positions = await awaitPositions(placed, Array.isArray(asked) ? asked.join() : asked);
-    if (request.method === 'GET' || request.method === 'HEAD') waitedFor.set(request, positions);
+    if (request.method === 'GET' || request.method === 'HEAD') noteWaited(request, positions);
   });
   http.addHook('onSend', async (request, reply, payload) => {
     // One that has it already may still have failed afterwards, by what it read then.
@@ -31,6 +31,11 @@ export function installPositions(http: FastifyInstance, placed: Placed): void {
       return reply.statusCode >= 500 ? payload : problemText(error, request, reply);
     }
   });
+}
+
+/** What a question has waited for besides. */
+export function noteWaited(request: FastifyRequest, positions: readonly Position[]): void {
+  waitedFor.set(request, [...(waitedFor.get(request) ?? []), ...positions]);
 }
 
 /**

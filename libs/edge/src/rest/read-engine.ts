@@ -2,8 +2,9 @@ import { createParamDecorator, type ExecutionContext, Inject, Injectable, type P
 import { ApiQuery } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { VarveError } from '#core/error';
-import { engineAsOf } from '../as-of.js';
+import { engineAsOf, positionAsOf } from '../as-of.js';
 import { ENGINE, type Engine } from '../engine.js';
+import { noteWaited } from './position-header.js';
 
 const moments = new WeakMap<FastifyRequest, unknown>();
 
@@ -28,22 +29,24 @@ export function installMoments(http: FastifyInstance): void {
 
 /** The engine that answers as of a moment; the present one without it. */
 @Injectable()
-export class EngineAsOfPipe implements PipeTransform<unknown, Promise<Engine>> {
+export class EngineAsOfPipe implements PipeTransform<FastifyRequest, Promise<Engine>> {
   constructor(@Inject(ENGINE) private readonly engine: Engine) {}
 
-  transform(at: unknown): Promise<Engine> {
-    return engineAsOf(this.engine, at);
+  async transform(request: FastifyRequest): Promise<Engine> {
+    const engine = await engineAsOf(this.engine, moments.get(request));
+    noteWaited(request, positionAsOf(engine));
+    return engine;
   }
 }
 
-const moment = createParamDecorator((_data: unknown, context: ExecutionContext): unknown =>
-  moments.get(context.switchToHttp().getRequest<FastifyRequest>()),
+const asked = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  context.switchToHttp().getRequest<FastifyRequest>(),
 );
 
 /** The engine of a question, as of its `?at=`. Whoever asks `this.engine` instead answers of now. */
 export function ReadEngine(): ParameterDecorator {
   return (target, name, index) => {
-    moment(EngineAsOfPipe)(target, name, index);
+    asked(EngineAsOfPipe)(target, name, index);
     const descriptor = name === undefined ? undefined : Object.getOwnPropertyDescriptor(target, name);
     if (name === undefined || !descriptor) return;
     const description = 'Answer as of this time (2026-11-01T12:00:00Z, 3.days.ago) by the log, or this position';
